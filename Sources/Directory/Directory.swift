@@ -53,6 +53,7 @@ package final class Directory: Sendable {
     private let announcementHandler = Handler<@Sendable () -> Void>({})
     private let backlogHandler = Handler<@Sendable (Webhook, Int) -> Void>({ _, _ in })
     private let switchHandler = Handler<@Sendable (Webhook) -> Void>({ _ in })
+    private let leadingHandler = Handler<@Sendable (Bool) -> Void>({ _ in })
     let storageWatch: StorageWatch
 
     /// Opens or creates the database, and loads the view.
@@ -160,6 +161,11 @@ package final class Directory: Sendable {
         storageWatch.onChange(handler)
     }
 
+    /// Sets the handler that is told whether this node is the one that works for all which share the database: that
+    /// delivers messages, announces dates, adds up attendance and deletes what has expired. It is told from ``follow()`` on,
+    /// whenever that changes; until then, this node is not.
+    package func onLeading(_ handler: @escaping @Sendable (Bool) -> Void) { leadingHandler.set(handler) }
+
     /// Why the database refuses writes, as the handler was told. `nil` if it takes them.
     package var storageFault: StorageFault? { storageWatch.fault }
 
@@ -190,6 +196,8 @@ package final class Directory: Sendable {
     func announcementWaits() { announcementHandler.closure() }
 
     func gaveUp(_ count: Int, of webhook: Webhook) { backlogHandler.closure(webhook, count) }
+
+    func leads(_ isLeading: Bool) { leadingHandler.closure(isLeading) }
 
     func isSwitchedOn(_ webhook: Webhook) { switchHandler.closure(webhook) }
 

@@ -362,8 +362,12 @@ private final class ForgetfulStorage: Storage {
 
     var isShared: Bool { storage.isShared }
 
-    func follow(as process: String, _ look: @escaping @Sendable (ChangeFollower.Read) throws -> Void) throws {
-        try storage.follow(as: process, look)
+    func follow(
+        as process: String,
+        leading: @escaping @Sendable (Bool) -> Void,
+        look: @escaping @Sendable (ChangeFollower.Read) throws -> Void
+    ) throws {
+        try storage.follow(as: process, leading: leading, look: look)
     }
 
     var openings: Int { storage.openings }

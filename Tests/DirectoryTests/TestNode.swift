@@ -10,6 +10,7 @@ final class TestNode: Sendable {
     let directory: Directory
     private let heard = Mutex<(deletions: Set<String>, companies: [String: String])>(([], [:]))
     private let calls = Mutex<[String]>([])
+    private let turns = Mutex<[Bool]>([])
 
     static let key = [UInt8](repeating: 7, count: 32)
 
@@ -31,11 +32,18 @@ final class TestNode: Sendable {
         directory.onSwitchedOn { [self] webhook in calls.withLock { $0.append("switched \(webhook.id)") } }
         directory.onDelivery { [self] webhook in calls.withLock { $0.append("messages \(webhook.id)") } }
         directory.onAnnouncement { [self] in calls.withLock { $0.append("announcements") } }
+        directory.onLeading { [self] isLeading in turns.withLock { $0.append(isLeading) } }
         if follows { try directory.follow() }
     }
 
     /// What was deleted.
     var deletions: Set<String> { heard.withLock { $0.deletions } }
+
+    /// Whether it works for all.
+    var isLeading: Bool { turns.withLock { $0.last ?? false } }
+
+    /// Each time when it was told whether it works for all.
+    var leadership: [Bool] { turns.withLock { $0 } }
 
     /// What its handlers were told of messages, since the last call.
     func takeCalls() -> [String] {

@@ -128,14 +128,14 @@ extension Exchange {
     /// Says goodbye for the viewer: frees the lease at once.
     private func leave(_ request: RequestView) {
         guard allows(method == .post, "POST") else { return }
-        let named = request.member("event")
+        let named = request.member("event") ?? referredEvent(request)
         guard let credentials = ownCredentials(request, event: named), isFromOurPages(request, credentials) else {
             return
         }
         let viewer = credentials.viewer
         if let session = credentials.session {
             // If the token is valid for several events, the page that says goodbye tells which one.
-            let event = named ?? referredEvent(request) ?? credentials.sealed?.event ?? viewer.eventBytes
+            let event = named ?? credentials.sealed?.event ?? viewer.eventBytes
             let subject = event == viewer.eventBytes ? viewer.subject : viewer.subject(for: event.span)
             let isBeacon = isToldByServiceWorker ? request.isBeaconOfPage : request.isBeacon
             worker.leave(session, subject: subject, isLeased: viewer.isLeased, isBeacon: isBeacon)
@@ -153,7 +153,8 @@ extension Exchange {
         }
         guard allows(method == .post, "POST") else { return }
         let event = destination.flatMap { self.event(of: $0.span) } ?? request.member("event")
-        guard let credentials = ownCredentials(request, event: event), isFromOurPages(request, credentials) else {
+        let place = event ?? referredEvent(request)
+        guard let credentials = ownCredentials(request, event: place), isFromOurPages(request, credentials) else {
             return
         }
         state.verdict.viewer = credentials.viewer
@@ -170,10 +171,12 @@ extension Exchange {
     }
 
     /// The credentials of a request to one of our own endpoints. Returns `nil` if the request was refused.
-    private func ownCredentials(_ request: RequestView, event: [UInt8]? = nil) -> Credentials? {
+    ///
+    /// - Parameter event: the one that the request is about, as it or its page says.
+    private func ownCredentials(_ request: RequestView, event: [UInt8]?) -> Credentials? {
         request.scanQuery(tokenNames: snapshot.tokenNames)
         request.scanCookies(isSecure: snapshot.cookie.isSecure)
-        let named = event ?? referredEvent(request) ?? []
+        let named = event ?? []
         // A session that is not for the event answers nothing.
         state.verdict.access = named.isEmpty ? .session : .token
         switch findCredentials(request, event: named.isEmpty ? nil : named.span) {

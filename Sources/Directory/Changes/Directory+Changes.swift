@@ -4,11 +4,14 @@ import Synchronization
 
 /// How this node obeys what others have changed: it reads the rows as they are by now, and shows what they say.
 extension Directory {
-    /// Obeys what other nodes change from now on, within a second, if they share the database. Call it once the handlers
-    /// are set.
+    /// Obeys what other nodes change from now on, within a second, and becomes the one that works for all when no other is,
+    /// if they share the database. Call it once the handlers are set.
     package func follow() throws {
-        guard let follower else { return }
-        try storage.follow(as: follower.id) { [weak self] read in try self?.writer.look(read) }
+        try storage.follow(
+            as: follower?.id ?? "",
+            leading: { [weak self] in self?.leads($0) },
+            look: { [weak self] read in try self?.writer.look(read) }
+        )
     }
 
     var obedience: ChangeFollower.Obedience {

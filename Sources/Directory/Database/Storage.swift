@@ -20,12 +20,18 @@ protocol Storage: Sendable {
     var isShared: Bool { get }
 
     /// Calls `look` on a thread of its own when another node has changed something, and about once a second anyway, until
-    /// the storage is closed. Does nothing unless ``isShared``.
+    /// the storage is closed. If it is not ``isShared``, this node leads, and there is nothing to look at.
     ///
     /// - Parameters:
     ///   - process: what this process is called in the log.
-    ///   - look: takes what reads the database, and returns what the database has thrown.
-    func follow(as process: String, _ look: @escaping @Sendable (ChangeFollower.Read) throws -> Void) throws
+    ///   - leading: told whether this node is the one that works for all, when that changes. None is at first. For a moment
+    ///     after the database was lost there may be two.
+    ///   - look: takes what reads the database, and throws what that has thrown.
+    func follow(
+        as process: String,
+        leading: @escaping @Sendable (Bool) -> Void,
+        look: @escaping @Sendable (ChangeFollower.Read) throws -> Void
+    ) throws
 
     /// How often what writes was opened. Between two openings, others may have written.
     var openings: Int { get }

@@ -14,7 +14,7 @@ extension Directory {
         try await writer.write { [self] database, effects in
             try resumeStays(database)
             try Pulse.write(trust, of: node, database)
-            try endStaysOfSilent(trust, database, &effects)
+            if storage.isShared { try endStaysOfSilent(trust, database, &effects) }
         }
     }
 
@@ -65,8 +65,7 @@ extension Directory {
         let signs = try database.rows("SELECT name, at FROM node WHERE name <> ?", [node]).map { row in
             (node: row[0] as String, at: row[1] as Milliseconds)
         }
-        let silent = nodeWatch.withLock { $0.look(signs, at: uptime()) }
-        for (name, at) in signs where silent.contains(where: { $0.hasSameBytes(as: name) }) {
+        for (name, at) in nodeWatch.withLock({ $0.look(signs, at: uptime()) }) {
             if try endOpenStays(of: name, at: at, database, &effects) {
                 try database.execute("UPDATE node SET ended_at = ? WHERE name = ?", [at, name])
             } else if trust.doubt == nil, at < trust.at - Self.memory {
@@ -78,6 +77,7 @@ extension Directory {
     /// Continues this node's stays if another node has ended them because it heard nothing from this one: their viewers
     /// were there all the time. Those that have really ended since are recorded after that.
     func resumeStays(_ database: Database) throws {
+        guard storage.isShared else { return }
         let endedAt = try database.value("SELECT ended_at FROM node WHERE name = ?", [node], as: Milliseconds.self)
         guard let endedAt else { return }
         var book = AttendanceBook(database)

@@ -22,15 +22,18 @@ struct NodeWatch {
     /// - Parameters:
     ///   - signs: those of all other nodes.
     ///   - moment: the observer's time, which never jumps.
-    /// - Returns: the nodes that are silent.
-    mutating func look(_ signs: [(node: String, at: Milliseconds)], at moment: Milliseconds) -> [String] {
-        var silent: [String] = []
+    /// - Returns: those of nodes that are silent.
+    mutating func look(
+        _ signs: [(node: String, at: Milliseconds)],
+        at moment: Milliseconds
+    ) -> [(node: String, at: Milliseconds)] {
+        var silent: [(node: String, at: Milliseconds)] = []
         var seen: [ExactText: Sight] = [:]
         for (node, sign) in signs {
             let name = ExactText(node)
             let sight = sights[name].flatMap { $0.sign == sign ? $0 : nil } ?? Sight(sign: sign, since: moment)
             seen[name] = sight
-            if moment - sight.since >= Self.patience { silent.append(node) }
+            if moment - sight.since >= Self.patience { silent.append((node, sign)) }
         }
         sights = seen
         return silent

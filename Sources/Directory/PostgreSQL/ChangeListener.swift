@@ -6,22 +6,26 @@
 
     /// Looks at the database when another node has changed something, and every second anyway, on a thread of its own with
     /// a connection of its own, which is made again after it was lost. Ends with its owner.
+    ///
+    /// The same connection holds the lock of the node that works for all, so that the lock is lost with it.
     final class ChangeListener: Sendable {
         private let life: Life
 
         /// - Parameters:
         ///   - process: what this process is called in the log; it knows what it has written itself.
+        ///   - leading: told whether this node works for all.
         ///   - look: takes what reads the database, and throws what that has thrown.
         init(
             _ settings: ConnectionSettings,
             process: String,
+            leading: @escaping @Sendable (Bool) -> Void,
             look: @escaping @Sendable (ChangeFollower.Read) throws -> Void
         ) throws {
             guard let wakeup = Wakeup() else { throw DirectoryFault(description: "no descriptor is left") }
             let life = Life(wakeup)
             self.life = life
             DispatchQueue(label: "directory-changes").async {
-                Following(settings: settings, process: process, look: look, life: life).run()
+                Following(settings: settings, process: process, leading: leading, look: look, life: life).run()
             }
         }
 
@@ -71,6 +75,7 @@
         private struct Following {
             let settings: ConnectionSettings
             let process: String
+            let leading: @Sendable (Bool) -> Void
             let look: @Sendable (ChangeFollower.Read) throws -> Void
             let life: Life
 
@@ -91,9 +96,16 @@
             /// - Throws: once the connection is lost.
             private func follow(_ connection: Connection) throws {
                 try connection.listen(ChangeLog.channel)
+                var leads = false
+                defer { if leads { leading(false) } }
                 while life.goesOn {
                     do {
-                        try life.look { try look { body in try connection.read(body) } }
+                        try life.look {
+                            try look { body in try connection.read(body) }
+                            guard !leads, try AdvisoryLock.leading.attempt(connection) else { return }
+                            leads = true
+                            leading(true)
+                        }
                     } catch {
                         // What else is wrong may be over at the next look.
                         if connection.isBroken { throw error }

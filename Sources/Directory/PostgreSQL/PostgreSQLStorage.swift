@@ -78,9 +78,13 @@
 
         var hasChangeLog: Bool { true }
 
-        func follow(as process: String, _ look: @escaping @Sendable (ChangeFollower.Read) throws -> Void) throws {
-            guard isShared else { return }
-            let new = try ChangeListener(settings, process: process, look: look)
+        func follow(
+            as process: String,
+            leading: @escaping @Sendable (Bool) -> Void,
+            look: @escaping @Sendable (ChangeFollower.Read) throws -> Void
+        ) throws {
+            guard isShared else { return leading(true) }
+            let new = try ChangeListener(settings, process: process, leading: leading, look: look)
             listener.withLock { $0 = new }
         }
 
@@ -151,47 +155,6 @@
         }
 
         func close() { queue.sync { unsafe connection = nil } }
-    }
-
-    /// Locks that only we know, by numbers that others are unlikely to use.
-    private enum AdvisoryLock: Int64 {
-        /// The database is used by a gateway.
-        case database = 0x6761_7465_7761_7901
-        /// A transaction writes.
-        case writing
-
-        /// How long another gateway may take to close the database.
-        private static let patience = 5
-
-        /// Takes the lock for as long as the connection is open.
-        ///
-        /// - Parameter isShared: whether others may have it who say so too.
-        func take(_ connection: Connection, isShared: Bool) throws {
-            let lock = isShared ? "pg_advisory_lock_shared" : "pg_advisory_lock"
-            do throws(PostgreSQLFault) {
-                try connection.run(
-                    script: """
-                        SET lock_timeout = '\(Self.patience)s'; SELECT \(lock)(\(rawValue)); RESET lock_timeout
-                        """
-                )
-            } catch {
-                guard error.sqlState == "55P03" else { throw error }
-                throw InUse()
-            }
-        }
-
-        /// Runs `body` while nobody else has the lock. If it throws, close the connection.
-        func hold(_ connection: Connection, during body: () throws -> Void) throws {
-            try connection.run(script: "SELECT pg_advisory_lock(\(rawValue))")
-            try body()
-            try connection.run(script: "SELECT pg_advisory_unlock(\(rawValue))")
-        }
-    }
-
-    /// Another gateway has the database.
-    private struct InUse: DatabaseDriverError, CustomStringConvertible {
-        var storageFault: StorageFault? { .taken }
-        var description: String { "in use by another gateway" }
     }
 
     /// The database has no tables of ours any more.

@@ -7,8 +7,8 @@
         ///
         /// - Throws: ``DirectoryFault`` if this version must not write to the database.
         static func migrate(_ connection: Connection) throws {
-            if let problem = try problems(connection).first { throw DirectoryFault(description: problem) }
-            let applied = try applied(connection)
+            let (problem, applied) = try inspect(connection)
+            if let problem { throw DirectoryFault(description: problem) }
             if applied == nil { try connection.run(script: ledger) }
             for migration in migrations where !(applied ?? []).contains(migration.id) {
                 try connection.run(
@@ -24,7 +24,11 @@
         }
 
         /// What keeps the gateway from using the database, worded for the operator.
-        static func problems(_ connection: Connection) throws -> [String] {
+        static func problem(_ connection: Connection) throws -> String? { try inspect(connection).problem }
+
+        /// - Returns: what keeps the gateway from using the database, and the migrations that have run; `nil` if the schema is
+        ///   empty.
+        private static func inspect(_ connection: Connection) throws -> (problem: String?, applied: Set<Int64>?) {
             let row = try connection.execute(
                 """
                 SELECT current_user::text, current_schema()::text, current_setting('transaction_read_only'),
@@ -33,13 +37,13 @@
             )
             let user = row.value(0, 0).text ?? ""
             guard let schema = row.value(0, 1).text else {
-                return ["no schema of the search_path of user \(user) exists: create one, or set its search_path"]
+                return ("no schema of the search_path of user \(user) exists: create one, or set its search_path", nil)
             }
             if row.value(0, 3).integer == 1 {
-                return ["\(StorageFault.standby)"]
+                return ("\(StorageFault.standby)", nil)
             }
             guard row.value(0, 2).text.map({ $0.hasSameBytes(as: "off") }) ?? false else {
-                return ["transactions of user \(user) change nothing: see default_transaction_read_only"]
+                return ("transactions of user \(user) change nothing: see default_transaction_read_only", nil)
             }
             let closed = try connection.execute(
                 """
@@ -51,15 +55,15 @@
                 """
             )
             if closed.count > 0, let table = closed.value(0, 0).text {
-                return ["user \(user) may not use table \(table): make it the tables' owner (REASSIGN OWNED BY)"]
+                return ("user \(user) may not use table \(table): make it the tables' owner (REASSIGN OWNED BY)", nil)
             }
-            guard try applied(connection) == nil, row.value(0, 4).integer != 1 else { return [] }
-            return [
-                """
+            let applied = try applied(connection)
+            guard applied == nil, row.value(0, 4).integer != 1 else { return (nil, applied) }
+            let problem = """
                 user \(user) may not create tables in schema \(schema): make it the database's owner (ALTER DATABASE … OWNER \
                 TO \(user)), or GRANT CREATE ON SCHEMA \(schema) TO \(user)
                 """
-            ]
+            return (problem, nil)
         }
 
         /// Whether the tables are up to date, so that they can be read.

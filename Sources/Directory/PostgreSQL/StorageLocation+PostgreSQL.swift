@@ -8,7 +8,8 @@
 
         static func problems(ofServer uri: String) -> [String] {
             do throws(DirectoryFault) {
-                return try named(uri) { try PostgreSQLSchema.problems(Connection(ConnectionSettings(uri))) }
+                let problem = try named(uri) { try PostgreSQLSchema.problem(Connection(ConnectionSettings(uri))) }
+                return problem.map { [$0] } ?? []
             } catch {
                 return [error.description]
             }

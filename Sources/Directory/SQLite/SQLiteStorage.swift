@@ -60,7 +60,13 @@ final class SQLiteStorage: Storage {
 
     var isShared: Bool { false }
 
-    func follow(as _: String, _: @escaping @Sendable (ChangeFollower.Read) throws -> Void) {}
+    func follow(
+        as _: String,
+        leading: @escaping @Sendable (Bool) -> Void,
+        look _: @escaping @Sendable (ChangeFollower.Read) throws -> Void
+    ) {
+        leading(true)
+    }
 
     var openings: Int { 1 }
 

@@ -15,17 +15,17 @@ import Transport
 /// It can be stopped, so that another process may use the database, and started again.
 final class Control: Sendable {
     private let view: DirectoryView
-    private let logger: Logger
+    let logger: Logger
     private let running = Mutex<Running?>(nil)
-    private let retention: Mutex<Retention>
+    let retention: Mutex<Retention>
     /// Locked while settings are replaced.
     private let adoption = Mutex(())
-    private let files = FileThread("files of the database")
+    let files = FileThread("files of the database")
     private let opening = FileThread("database")
     /// Where the database and the API's socket are. Others take effect at the next start.
     private let (database, socket): (DatabaseLocation, String)
     /// What has happened to sessions and is not written yet.
-    private let journal = Mutex(AttendanceJournal(limit: Control.maxUnwritten))
+    let journal = Mutex(AttendanceJournal(limit: Control.maxUnwritten))
     private let companies = DirectoryCompanies()
     /// Brings changes of the directory's companies into effect.
     let publication = Publication()
@@ -38,14 +38,6 @@ final class Control: Sendable {
         let webhooks: WebhookDelivery
         let tasks: [Task<Void, Never>]
     }
-
-    /// How often arrivals and departures are written. A crash may lose this much.
-    private static let interval = Duration.milliseconds(500)
-    /// The time between two notes that an idle gateway is running, and between two warnings that attendance is lost.
-    private static let longestPause = Duration.seconds(60)
-    private static let purgeInterval = Duration.seconds(3600)
-    /// The most unwritten entries while the disk is full or gone. Beyond that, the least informative ones are lost.
-    private static let maxUnwritten = 1 << 20
 
     init(_ settings: Settings, view: DirectoryView, logger: Logger) {
         self.view = view
@@ -141,14 +133,15 @@ final class Control: Sendable {
         )
         dataPlane.serveCompanies { await operatorCompanies.answer($0) }
         dataPlane.showMetrics { ControlReading(await directory.read(), webhooks.tally, now: WallClock.now()) }
+        let (turns, turn) = AsyncStream<Bool>.makeStream()
+        directory.onLeading { turn.yield($0) }
         let tasks = [
-            serving, Task { await webhooks.run() },
+            serving, Task { await self.lead(turns, directory, webhooks) },
             Task { await self.keepAttendance(of: dataPlane.sessions, in: directory) },
-            Task { await self.sumUpAttendance(in: directory) },
-            Task { await self.announceDates(of: directory) }, Task { await self.purge(directory) },
             Task { await self.watchFiles(of: directory) }, Task { await self.hold(directory) },
             Task { await self.endSecrets() },
         ]
+        try directory.follow()
         running.withLock { $0 = Running(directory: directory, api: api, webhooks: webhooks, tasks: tasks) }
         // They may have changed meanwhile.
         adoptSettings(of: dataPlane)
@@ -284,167 +277,6 @@ final class Control: Sendable {
         }
         for try await _ in events { break }
         return serving
-    }
-
-    /// Deletes data past its retention time, every hour.
-    private func purge(_ directory: Directory) async {
-        while !Task.isCancelled {
-            do {
-                let purged = try await directory.purge(retention.withLock { $0 })
-                tellOfClock(directory)
-                if let purged, !purged.isEmpty {
-                    logger.info(
-                        "expired data was deleted",
-                        metadata: [
-                            "stays": "\(purged.stays)", "registrations": "\(purged.registrations)",
-                            "events": "\(purged.events)", "messages": "\(purged.messages)",
-                            "removals": "\(purged.removals)",
-                        ]
-                    )
-                }
-            } catch {
-                if !Task.isCancelled { logger.error("expired data cannot be deleted: \(error)") }
-            }
-            try? await Task.sleep(for: Self.purgeInterval)
-        }
-    }
-
-    /// Adds what an earlier version has recorded to the sums of attendance.
-    private func sumUpAttendance(in directory: Directory) async {
-        var isFailing = false
-        while !Task.isCancelled {
-            let start = ContinuousClock.now
-            do {
-                let count = try await directory.sumUpEarlierStays()
-                isFailing = false
-                if count > 0 {
-                    let seconds = start.duration(to: .now).components.seconds
-                    logger.notice(
-                        "attendance of an earlier version can be reported",
-                        metadata: ["stays": "\(count)", "seconds": "\(seconds)"]
-                    )
-                }
-            } catch {
-                if !isFailing, !Task.isCancelled, StorageFault(error) == nil {
-                    logger.error("attendance cannot be summed up: \(error)")
-                }
-                isFailing = true
-            }
-            try? await Task.sleep(for: .seconds(1))
-        }
-    }
-
-    /// Announces events that start and end.
-    private func announceDates(of directory: Directory) async {
-        var isFailing = false
-        while !Task.isCancelled {
-            do {
-                try await directory.announceDates()
-                isFailing = false
-            } catch {
-                if !isFailing, !Task.isCancelled, StorageFault(error) == nil {
-                    logger.error("starts and ends cannot be announced: \(error)")
-                }
-                isFailing = true
-            }
-            try? await Task.sleep(for: .seconds(1))
-        }
-    }
-
-    /// Keeps the database from being taken by another gateway.
-    private func hold(_ directory: Directory) async {
-        while (try? await Task.sleep(for: .seconds(1))) != nil { await directory.hold() }
-    }
-
-    /// Warns every minute while files of the database are missing.
-    private func watchFiles(of directory: Directory) async {
-        while !Task.isCancelled {
-            let missing = await files.run { [directory] in directory.missingFiles }
-            if !missing.isEmpty {
-                logger.error(
-                    """
-                    control.database: files that the gateway uses were removed or replaced: what it writes is lost when it \
-                    stops; put a backup in their place, and restart
-                    """,
-                    metadata: ["files": "\(missing.joined(separator: " "))"]
-                )
-            }
-            try? await Task.sleep(for: Self.longestPause)
-        }
-    }
-
-    private func tellOfClock(_ directory: Directory) {
-        switch directory.takeClockNews() {
-        case .jumped(let milliseconds):
-            logger.warning(
-                "the clock has jumped: [control.retention] deletes nothing until the gateway has run for a day",
-                metadata: ["seconds": "\(milliseconds / 1000)"]
-            )
-        case .trusted: logger.info("the clock has not jumped for a day: [control.retention] deletes expired data again")
-        case nil: break
-        }
-    }
-
-    /// Writes arrivals and departures in batches, and notes that the gateway is running.
-    private func keepAttendance(of sessions: LiveSessions, in directory: Directory) async {
-        var toldAt: ContinuousClock.Instant?
-        var isFailing = false
-        var lastBeat = ContinuousClock.now
-        var isLast = false
-        while !isLast {
-            isLast = (try? await Task.sleep(for: Self.interval)) == nil
-            journal.withLock { $0.add(sessions.takeChanges()) }
-            if isLast || toldAt.map({ $0.duration(to: .now) > Self.longestPause }) ?? true {
-                let dropped = journal.withLock { $0.takeDropped() }
-                if dropped > 0 {
-                    logger.error("attendance is lost: it cannot be written", metadata: ["changes": "\(dropped)"])
-                    toldAt = .now
-                }
-            }
-            do {
-                while true {
-                    let part = journal.withLock { Array($0.changes.prefix(AttendanceJournal.part)) }
-                    if part.isEmpty { break }
-                    try await record(part, in: directory)
-                }
-                if sessions.count > 0 || lastBeat.duration(to: .now) > Self.longestPause {
-                    try await directory.beat()
-                    tellOfClock(directory)
-                    lastBeat = .now
-                }
-                isFailing = false
-            } catch {
-                // The directory tells of faults of the storage.
-                if !isFailing, StorageFault(error) == nil {
-                    logger.error("attendance cannot be written, and is kept for later: \(error)")
-                }
-                isFailing = true
-            }
-        }
-    }
-}
-
-extension Control {
-    /// Writes the first changes of the journal. One that cannot be written does not keep the others from it.
-    private func record(_ part: [SessionChange], in directory: Directory) async throws {
-        do {
-            try await directory.record(part)
-            journal.withLock { $0.wrote(part.count) }
-        } catch {
-            guard StorageFault(error) == nil else { throw error }
-            for change in part {
-                do {
-                    try await directory.record([change])
-                } catch {
-                    guard StorageFault(error) == nil else { throw error }
-                    logger.error(
-                        "a session's attendance cannot be written, and is left out: \(error)",
-                        metadata: ["session": "\(change.session.name)"]
-                    )
-                }
-                journal.withLock { $0.wrote(1) }
-            }
-        }
     }
 }
 
