@@ -71,7 +71,7 @@ extension Admission {
                 }
             } else {
                 let mayTake = isAcceptable && !request.isTakeOver
-                let resumption = resume(
+                let decision = decideResume(
                     presented,
                     subject,
                     request,
@@ -81,6 +81,16 @@ extension Admission {
                     mayReturn: mayReturn,
                     source
                 )
+                let resumption: LeaseTable.Resumption
+                switch decision {
+                case .settled(let result): resumption = result
+                case .claimed(let claim, .held(let replaced)) where isCovered:
+                    return .claimed(
+                        LeaseClaim(request: claim, admitted: admitted(presented.id, subject, replaced: replaced, stay))
+                    )
+                case .claimed(let claim, _): return .claimed(LeaseClaim(request: claim, admitted: nil))
+                case .waiting: return .waiting(subject)
+                }
                 switch resumption {
                 case .held(let replaced):
                     if isCovered { return admit(presented.id, key: subject, replaced: replaced, stay) }
@@ -112,7 +122,7 @@ extension Admission {
         _ source: () -> ArrivalSource
     ) -> Verdict {
         let subject = stay.place.subject
-        let join = leases.join(
+        let decision = leases.decideJoin(
             subject,
             as: candidate,
             own: own,
@@ -122,6 +132,15 @@ extension Admission {
             now: request.now,
             policy: stay.policy
         )
+        let join: LeaseTable.Join
+        switch decision {
+        case .settled(let result): join = result
+        case .claimed(let claim, .joined(let session, let replaced)):
+            let admitted = admitted(session, subject, isNew: true, replaced: replaced, stay)
+            return .claimed(LeaseClaim(request: claim, admitted: admitted))
+        case .claimed(let claim, _): return .claimed(LeaseClaim(request: claim, admitted: nil))
+        case .waiting: return .waiting(subject)
+        }
         switch join {
         case .joined(let session, let replaced):
             return admit(session, key: subject, isNew: true, replaced: replaced, stay)
@@ -203,7 +222,7 @@ extension Admission {
                 return admit(presented.id, key: key, stay)
             }
             if directory.hasEnded(presented.id, at: now) { return .refuse(.viewerRemoved, since: nil, retryAfter: nil) }
-            switch resume(presented, key, request, stay, true, mayTake: true, mayReturn: mayReturn, source) {
+            switch resume(presented, key, request, stay, mayReturn: mayReturn, source) {
             case .held:
                 return admit(presented.id, key: key, isNew: presented.isPending, stay)
             case .left:
@@ -232,8 +251,9 @@ extension Admission {
         return admit(session, key: key, isNew: true, stay)
     }
 
-    /// Resumes a proven session. Asks `mayReturn` only for a session that said goodbye, which returns only if allowed.
-    private func resume(
+    /// Resumes a proven session for which there is a lease. Asks `mayReturn` only for a session that said goodbye, which
+    /// returns only if allowed.
+    private func decideResume(
         _ presented: PresentedSession,
         _ key: SubjectKey,
         _ request: Request,
@@ -242,14 +262,41 @@ extension Admission {
         mayTake: Bool,
         mayReturn: (SubjectKey) -> Bool,
         _ source: () -> ArrivalSource
+    ) -> LeaseDecision<LeaseTable.Resumption> {
+        let arrival = stay.arrival(from: source())
+        func attempt(_ mayReturn: Bool) -> LeaseDecision<LeaseTable.Resumption> {
+            leases.decideResume(
+                presented.id,
+                for: key,
+                isCovered: isCovered,
+                mayTake: mayTake,
+                mayReturn: mayReturn,
+                arrival: arrival,
+                address: request.address,
+                now: request.now,
+                policy: stay.policy
+            )
+        }
+        let decision = attempt(false)
+        if case .settled(.left) = decision, mayReturn(key) { return attempt(true) }
+        return decision
+    }
+
+    /// Resumes a proven session that has its own place. Asks `mayReturn` only for a session that said goodbye.
+    private func resume(
+        _ presented: PresentedSession,
+        _ key: SubjectKey,
+        _ request: Request,
+        _ stay: Stay,
+        mayReturn: (SubjectKey) -> Bool,
+        _ source: () -> ArrivalSource
     ) -> LeaseTable.Resumption {
         let arrival = stay.arrival(from: source())
         func attempt(_ mayReturn: Bool) -> LeaseTable.Resumption {
             leases.resume(
                 presented.id,
                 for: key,
-                isCovered: isCovered,
-                mayTake: mayTake,
+                mayTake: true,
                 mayReturn: mayReturn,
                 arrival: arrival,
                 address: request.address,
@@ -269,17 +316,26 @@ extension Admission {
         replaced: SessionID? = nil,
         _ stay: Stay
     ) -> Verdict {
-        .admit(
-            Admitted(
-                session: session,
-                isNew: isNew,
-                isPending: isPending,
-                replaced: replaced,
-                listing: stay.place.listing,
-                subject: stay.place.subject,
-                key: key,
-                event: stay.place.event
-            )
+        .admit(admitted(session, key, isNew: isNew, isPending: isPending, replaced: replaced, stay))
+    }
+
+    private func admitted(
+        _ session: SessionID,
+        _ key: SubjectKey,
+        isNew: Bool = false,
+        isPending: Bool = false,
+        replaced: SessionID? = nil,
+        _ stay: Stay
+    ) -> Admitted {
+        Admitted(
+            session: session,
+            isNew: isNew,
+            isPending: isPending,
+            replaced: replaced,
+            listing: stay.place.listing,
+            subject: stay.place.subject,
+            key: key,
+            event: stay.place.event
         )
     }
 

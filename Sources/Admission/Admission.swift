@@ -75,6 +75,10 @@ package final class Admission: Sendable {
         case refuse(Refusal, since: Milliseconds?, retryAfter: Milliseconds?)
         /// The viewer would be let in but has no session; a request that only asks gets none.
         case outside
+        /// The lease is shared, and the store has to agree first: pass the claim to ``LeaseTable/send(_:_:)``.
+        indirect case claimed(LeaseClaim)
+        /// Another claim for the lease is under way: decide again after ``LeaseTable/whenSettled(_:_:)``.
+        case waiting(SubjectKey)
     }
 
     /// What the exchange goes on with.
@@ -226,6 +230,7 @@ package final class Admission: Sendable {
         let isHeld = leases.touch(
             admitted.session,
             for: admitted.key,
+            isLeased: admitted.key == admitted.subject,
             arrival: Arrival(viewer: viewer, event: admitted.event, role: role),
             address: address,
             now: now,

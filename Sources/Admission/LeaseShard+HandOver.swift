@@ -157,6 +157,7 @@ extension LeaseShard {
         let former = self
         self = LeaseShard(startedAt: now, maxPassedChanges: former.maxPassedChanges)
         keepsChanges = former.keepsChanges
+        shared = former.shared?.emptied()
     }
 
     /// Takes over what another process says about a lease; `nil` if nobody holds it. Returns the slot's number.

@@ -38,12 +38,23 @@ extension LeaseShard {
         if successor != nil {
             captured = (departure, isHeld ? arrival.map { LiveSession($0, id: session, key: key, since: now) } : nil)
         }
+        list(number, isHeld ? session : nil, arrival, after: departure, at: now)
+    }
+
+    /// Lists the holder of a slot's lease, and nobody else.
+    mutating func list(
+        _ number: UInt32,
+        _ holder: SessionID?,
+        _ arrival: Arrival?,
+        after departure: Departure,
+        at now: Milliseconds
+    ) {
         if let known = listed[number] {
-            if isHeld && known.id == session { return }
+            if let holder, known.id == holder { return }
             depart(number, departure)
         }
-        guard isHeld, let arrival else { return }
-        let live = LiveSession(arrival, id: session, key: key, since: now)
+        guard let holder, let arrival else { return }
+        let live = LiveSession(arrival, id: holder, key: self[number].key, since: now)
         listed[number] = live
         write(.arrived(live))
     }

@@ -38,6 +38,9 @@ struct LeaseShard: ~Copyable {
     /// What the current decision says about the list, while another process keeps the leases.
     var captured: (departure: Departure, arrival: LiveSession?)?
 
+    /// What is shared with other nodes; `nil` if these leases are this process's own. See `LeaseShard+Sharing.swift`.
+    var shared: SharedLeases?
+
     init(startedAt: Milliseconds, maxPassedChanges: Int) {
         self.maxPassedChanges = maxPassedChanges
         index = [UInt32](repeating: 0, count: 16)
@@ -107,8 +110,11 @@ struct LeaseShard: ~Copyable {
         while next != Self.none {
             let number = next
             next = self[number].next
-            if self[number].lastUsed > now { self[number].lastUsed = now }
-            guard now >= self[number].deadline(policy) else {
+            if self[number].lastUsed > now {
+                self[number].lastUsed = now
+                shared?.follow(number, now)
+            }
+            guard now >= self[number].deadline(policy), shared?.isUnderWay(number) != true else {
                 watch(number, policy: policy, at: now)
                 continue
             }
@@ -174,6 +180,7 @@ struct LeaseShard: ~Copyable {
             probe = (probe + 1) & mask
         }
         index[gap] = 0
+        shared?.forget(number)
         self[number].state = .free
         self[number].next = firstFree
         firstFree = number

@@ -24,8 +24,12 @@ package protocol LeaseSuccessor: Sendable {
 extension LeaseTable {
     /// Passes all entries to another process, which keeps the leases from now on.
     ///
+    /// A table that is shared is not handed over. Its node stops, and the sessions go on at the others: these know them
+    /// from the store.
+    ///
     /// - Returns: false if that failed. Then this table goes on.
     package func handOver(to successor: any LeaseSuccessor) -> Bool {
+        guard link == nil else { return false }
         for shard in shards {
             let isPassed = shard.leases.withLock { shard in
                 guard shard.pass(to: successor) else { return false }

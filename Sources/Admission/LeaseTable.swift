@@ -69,6 +69,7 @@ package final class LeaseTable: Sendable {
     let shards: [Shard]
     private let beginning: Atomic<Milliseconds>
     private let seed: UInt64
+    let linkReference = AtomicLazyReference<LeaseLink>()
 
     /// - Parameters:
     ///   - startedAt: now. Until one idle timeout later, sessions may come back that the table does not know.
@@ -98,6 +99,11 @@ package final class LeaseTable: Sendable {
         let hash = hash(of: subject)
         return onShard(of: subject, hash, refused: false) { shard in
             guard let slot = shard.find(subject, hash: hash) else { return false }
+            if shard.shared != nil,
+                let isRenewed = shard.renewShared(slot, session, address: address, at: now, policy)
+            {
+                return isRenewed
+            }
             return shard[slot].renew(session, address: address, now: now, policy: policy)
         }
     }
@@ -150,6 +156,10 @@ package final class LeaseTable: Sendable {
 
     /// What ``resume`` would return for a session that may take the lease, without changing anything: for requests that
     /// only ask.
+    ///
+    /// Of a shared lease, only what this node knows counts, and it asks for no more. So a session that was replaced or
+    /// has left at another node may be foreseen as one that comes back. That is harmless: nothing is served for it, and
+    /// the request that resumes it learns the truth.
     package func foresee(
         _ session: SessionID,
         for subject: SubjectKey,
@@ -159,13 +169,14 @@ package final class LeaseTable: Sendable {
         let hash = hash(of: subject)
         return onShard(of: subject, hash, refused: .ended) { shard in
             guard let slot = shard.find(subject, hash: hash) else { return .held(replaced: nil) }
-            var copy = shard[slot]
+            let share = shard.shared == nil ? nil : shard.known(slot, at: now, policy)
+            var copy = share ?? shard[slot]
             return copy.resume(
                 session,
                 address: 0,
                 isCovered: true,
                 mayTake: true,
-                startedAt: startedAt,
+                startedAt: share == nil ? startedAt : .min,
                 now: now,
                 policy: policy
             )
@@ -211,7 +222,9 @@ package final class LeaseTable: Sendable {
     package func nextJoin(of subject: SubjectKey, now: Milliseconds) -> Milliseconds {
         let hash = hash(of: subject)
         return onShard(of: subject, hash, refused: now) { shard in
-            shard.find(subject, hash: hash).map { shard[$0].nextJoin(at: now) } ?? now
+            guard let slot = shard.find(subject, hash: hash) else { return now }
+            // A share remembers more: what was heard of another node's session.
+            return (shard.shared?.entries[slot]?.share.slot ?? shard[slot]).nextJoin(at: now)
         }
     }
 
@@ -220,14 +233,18 @@ package final class LeaseTable: Sendable {
     ///
     /// - Parameter arrival: the stay to list if the session was taken for gone meanwhile, for example because the
     ///   machine slept.
+    /// - Parameter isLeased: whether the place is a registration's lease, which may be shared. Then a session that this
+    ///   node does not serve ends, and one whose time is over is claimed again.
     package func touch(
         _ session: SessionID,
         for subject: SubjectKey,
+        isLeased: Bool = true,
         arrival: Arrival? = nil,
         address: UInt64,
         now: Milliseconds,
         policy: SessionPolicy
     ) -> Bool {
+        if isShared, isLeased { return touchShared(session, for: subject, arrival, at: now, policy) }
         let hash = hash(of: subject)
         return onShard(of: subject, hash, refused: false) { shard in
             let known = shard.find(subject, hash: hash)
@@ -252,6 +269,14 @@ package final class LeaseTable: Sendable {
         now: Milliseconds,
         policy: SessionPolicy
     ) -> Bool {
+        if isShared {
+            let isLeft = onShare(of: subject) { shard, slot, effects in
+                shard.giveUp(slot, .left, at: now, &effects) {
+                    $0.leave(session, unlessUsedAfter: lastSeen, now: now, policy: policy)
+                }
+            }
+            if let isLeft { return isLeft }
+        }
         let hash = hash(of: subject)
         return onShard(of: subject, hash, refused: false) { shard in
             guard let slot = shard.find(subject, hash: hash),
@@ -262,7 +287,8 @@ package final class LeaseTable: Sendable {
         }
     }
 
-    /// Ends the session that holds the lease, and returns it.
+    /// Ends the session that holds the lease, and returns it. Of a shared lease, only a session that this node serves:
+    /// the nodes that serve another's end it.
     ///
     /// - Parameters:
     ///   - session: if given, ends only this one.
@@ -276,6 +302,15 @@ package final class LeaseTable: Sendable {
         mayReturn: Bool = false,
         now: Milliseconds
     ) -> SessionID? {
+        if isShared {
+            let ended: SessionID?? = onShare(of: subject) { shard, slot, effects in
+                guard let served = shard.shared?.entries[slot]?.share.served, session == nil || served == session else {
+                    return .some(nil)
+                }
+                return shard.giveUp(slot, ending, at: now, &effects) { $0.end(mayReturn: mayReturn, now: now) }
+            }
+            if let ended { return ended }
+        }
         let hash = hash(of: subject)
         return onShard(of: subject, hash, refused: nil) { shard in
             guard let slot = shard.find(subject, hash: hash), session == nil || shard[slot].session == session
@@ -289,6 +324,13 @@ package final class LeaseTable: Sendable {
     /// Releases the lease of a session that can no longer go on, as if it had idled out just now. Returns false if the
     /// session is not the holder. It may come back.
     func lapse(_ session: SessionID, for subject: SubjectKey, now: Milliseconds) -> Bool {
+        if isShared {
+            let isLapsed = onShare(of: subject) { shard, slot, effects in
+                guard shard.shared?.entries[slot]?.share.served == session else { return false }
+                return shard.giveUp(slot, .lapsed, at: now, &effects) { $0.end(mayReturn: true, now: now) != nil }
+            }
+            if let isLapsed { return isLapsed }
+        }
         let hash = hash(of: subject)
         return onShard(of: subject, hash, refused: false) { shard in
             guard let slot = shard.find(subject, hash: hash), shard[slot].session == session else { return false }
@@ -297,36 +339,6 @@ package final class LeaseTable: Sendable {
             shard.settle(slot, after: Departure(ending: .lapsed, moment: lastUsed), at: now)
             return true
         }
-    }
-
-    /// The session that is listed as the holder of a subject's lease.
-    func holder(of subject: SubjectKey) -> LiveSession? {
-        let hash = hash(of: subject)
-        return shard(for: hash).leases.withLock { shard in
-            shard.find(subject, hash: hash).flatMap { shard.listed[$0] }
-        }
-    }
-
-    /// The lease of a subject, if it is held.
-    package func lease(of subject: SubjectKey, now: Milliseconds, policy: SessionPolicy) -> Lease? {
-        let hash = hash(of: subject)
-        return shard(for: hash).leases.withLock { shard in
-            guard let slot = shard.find(subject, hash: hash) else { return nil }
-            return shard[slot].lease(now: now, policy: policy)
-        }
-    }
-
-    /// All leases that are held, one shard at a time: for an operator's listing, not for a decision.
-    package func leases(now: Milliseconds, policy: SessionPolicy) -> [Lease] {
-        var all: [Lease] = []
-        for shard in shards {
-            shard.leases.withLock { shard in
-                shard.forEach { slot in
-                    if let lease = slot.lease(now: now, policy: policy) { all.append(lease) }
-                }
-            }
-        }
-        return all
     }
 
     /// Forgets what is over, and returns the leases whose holders were not seen any more. Call about once a second.
@@ -345,38 +357,8 @@ package final class LeaseTable: Sendable {
         return over
     }
 
-    /// Starts keeping arrivals and departures until they are taken.
-    func keepChanges() {
-        for shard in shards { shard.leases.withLock { $0.keepsChanges = true } }
-    }
-
-    /// Takes what has happened since the last call, in order for each subject.
-    func takeChanges() -> [SessionChange] {
-        var all: [SessionChange] = []
-        for shard in shards { all += shard.leases.withLock { $0.takeChanges() } }
-        return all
-    }
-
-    /// Calls `body` with the listed sessions, one shard at a time and with no lock held.
-    ///
-    /// The sessions are copied under the lock. A list that was only shared would be copied as a whole, with its table,
-    /// by the first join or leave during `body`.
-    func forEachListed(_ body: (LiveSession) -> Void) {
-        for shard in shards { shard.leases.withLock { Array($0.listed.values) }.forEach(body) }
-    }
-
-    /// How many sessions have begun and ended.
-    var tally: SessionTally {
-        shards.reduce(into: SessionTally()) { sum, shard in sum.add(shard.leases.withLock { $0.tally }) }
-    }
-
-    /// The number of listed sessions.
-    var listedCount: Int { shards.reduce(0) { sum, shard in sum + shard.leases.withLock { $0.listed.count } } }
-
-    /// The number of entries: leases that are held, and those that were just left or not swept yet.
-    package var count: Int {
-        shards.reduce(0) { sum, shard in sum + shard.leases.withLock { $0.count } }
-    }
+    /// The way to the store that the leases are shared through; `nil` if they are this process's own.
+    var link: LeaseLink? { linkReference.load() }
 
     /// When the table began to be kept, by this process or one whose place it took.
     package var startedAt: Milliseconds {
@@ -408,12 +390,5 @@ package final class LeaseTable: Sendable {
     /// The shard, by the hash's high bits. The low bits find the position in its index.
     func shard(for hash: UInt64) -> Shard {
         shards[Int(truncatingIfNeeded: hash >> 40) & (shards.count - 1)]
-    }
-}
-
-extension LeaseSlot {
-    func lease(now: Milliseconds, policy: SessionPolicy) -> LeaseTable.Lease? {
-        guard standing(at: now, policy) == .held else { return nil }
-        return LeaseTable.Lease(subject: key, session: session, lastUsed: lastUsed)
     }
 }

@@ -90,7 +90,7 @@ struct LeaseShare {
         _ sharing: SharingPolicy,
         _ rule: (inout LeaseSlot) -> Result
     ) -> Decision<Result> {
-        let before = isKnown(at: now, reach, policy, sharing) ? slot : Self.unknown(slot.key)
+        let before = known(at: now, reach, policy, sharing)
         var after = before
         let result = rule(&after)
         guard after.lastUsed == now.wall else { return .settled(result) }
@@ -102,6 +102,30 @@ struct LeaseShare {
         let basis = before.state == .free ? nil : grant?.basis
         return .claim(claim(after, basis, lasting: sharing.trial, at: now, number), result)
     }
+
+    /// Renews the lease for a request of the session that this node serves. Returns false if it does not, or has to ask.
+    mutating func renew(
+        _ session: SessionID,
+        address: UInt64,
+        at now: Moment,
+        _ reach: Reach,
+        _ policy: SessionPolicy,
+        _ sharing: SharingPolicy
+    ) -> Bool {
+        guard served == session, isKnown(at: now, reach, policy, sharing) else { return false }
+        return slot.renew(session, address: address, now: now.wall, policy: policy)
+    }
+
+    /// The lease as far as it may be decided on without asking.
+    func known(at now: Moment, _ reach: Reach, _ policy: SessionPolicy, _ sharing: SharingPolicy) -> LeaseSlot {
+        isKnown(at: now, reach, policy, sharing) ? slot : Self.unknown(slot.key)
+    }
+
+    /// Takes back a claim that was not sent.
+    mutating func withdraw(_ number: UInt64) { _ = take(number) }
+
+    /// Follows a time of day that was set back.
+    mutating func follow(_ wall: Milliseconds) { slot.lastUsed = min(slot.lastUsed, wall) }
 
     /// Gives the lease up by a rule, such as `leave` or `end`, and does not wait for the store. Does nothing unless this
     /// node knows the lease: resume the session first if it has come with a goodbye from another node.
@@ -180,7 +204,7 @@ struct LeaseShare {
     var isUnsettled: Bool { if case .unsettled = word { true } else { false } }
 
     /// The session that this node serves.
-    private var served: SessionID? {
+    var served: SessionID? {
         switch word {
         case .none, .heard: nil
         case .agreed, .unsettled: slot.state == .held ? slot.session : nil

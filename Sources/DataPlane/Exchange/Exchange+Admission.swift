@@ -231,6 +231,9 @@ extension Exchange {
         case .outside:
             answerOutside(request)
             return false
+        case .claimed, .waiting:
+            refuse(.tryAgain, request)
+            return false
         }
     }
 

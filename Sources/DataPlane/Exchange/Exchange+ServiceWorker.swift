@@ -89,6 +89,8 @@ extension Exchange {
         case .admit: return nil
         case .refuse(let refusal, _, _): return refusal
         case .outside: return .tokenMissing
+        // A request that only asks claims nothing.
+        case .claimed, .waiting: return .tryAgain
         }
     }
 
