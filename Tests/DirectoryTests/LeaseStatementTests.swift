@@ -80,7 +80,7 @@
             let connection = try connect()
             for node in 1..<4 { try connection.listen(LeaseStatement.channel(of: NodeNumber(node))) }
             var comparison = Comparison(connection: connection, numbers: SplitMix64(seed: seed))
-            for _ in 0..<2000 {
+            for _ in 0..<1500 {
                 let request = comparison.claim()
                 let (sql, values) = LeaseStatement.claim(request)
                 let answer = try #require(LeaseStatement.answer(connection.execute(sql, values)))
@@ -146,6 +146,8 @@
             let answer = try #require(LeaseStatement.answer(first.execute(sql, values)))
             #expect(answer.isAgreed)
             let process = second.serverProcess
+            // Other tests may need the threads meanwhile.
+            second.timeout = 180_000
             let waiting = Task.detached { [second = Unshared(second)] in
                 let (sql, values) = LeaseStatement.claim(requests[1])
                 return LeaseStatement.answer(try second.value.execute(sql, values))
