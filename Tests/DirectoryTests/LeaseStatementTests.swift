@@ -87,7 +87,7 @@
                 try #require(answer == comparison.expected(request, at: answer.moment), "\(request)")
                 if comparison.number(0..<20) == 0 {
                     // What it answered is what is stored.
-                    let table = try database.query("SELECT CAST(key AS text), generation, until FROM lease ORDER BY key")
+                    let table = try database.query("SELECT key::text, generation, until FROM lease ORDER BY key")
                     let rows = comparison.rows.sorted { $0.key.low < $1.key.low }
                     let lines = rows.map { "\(uuid($0.key))|\($0.value.holding.generation)|\($0.value.until)" }
                     try #require(table == lines.joined(separator: "\n"))
@@ -96,7 +96,8 @@
             let heard = try connection.notifications(until: MonotonicClock.now() + 30_000)
             #expect(heard.map { "\($0.channel) \($0.payload)" } == comparison.notices)
             // All that can happen has happened.
-            #expect(comparison.counts.count == 4 && comparison.counts.values.allSatisfy { $0 > 20 }, "\(comparison.counts)")
+            let counts = comparison.counts
+            #expect(counts.count == 4 && counts.values.allSatisfy { $0 > 20 }, "\(counts)")
         }
 
         @Test("Renewals of many at once, of which some are not held any more", arguments: [4, 5])

@@ -158,7 +158,9 @@
             nodes.append(node)
         }
         do {
-            for (index, node) in nodes.enumerated() { _ = try await node.claimUntilAnswered(1000 + index, testSession(0)) }
+            for (index, node) in nodes.enumerated() {
+                _ = try await node.claimUntilAnswered(1000 + index, testSession(0))
+            }
             try await body(nodes)
         } catch {
             for node in nodes { await node.close() }

@@ -193,10 +193,9 @@
 
         /// Sixteen bytes, of which the first ones are the highest.
         private static func words(_ bytes: [UInt8]?) -> (UInt64, UInt64) {
+            func word(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
             let bytes = bytes ?? []
-            return (
-                bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }, bytes.dropFirst(8).reduce(0) { $0 << 8 | UInt64($1) }
-            )
+            return (word(bytes.prefix(8)), word(bytes.dropFirst(8)))
         }
 
         /// Reads what a node was told. Returns `nil` if it is of no statement of ours: anybody may say anything.
