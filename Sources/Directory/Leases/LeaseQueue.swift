@@ -39,7 +39,7 @@ struct LeaseQueue {
     static let limit = 65_536
     /// Few enough that those that come next do not wait for long.
     static let claimsAtOnce = 256
-    static let renewalsAtOnce = 20_000
+    static let renewalsAtOnce = 5000
 
     private(set) var link = Link.deaf
     private var claims: ArraySlice<Waiting> = []
