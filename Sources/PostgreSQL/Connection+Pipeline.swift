@@ -24,8 +24,40 @@
                 let steps = try sendAll(prepared)
                 guard unsafe PQpipelineSync(try live()) == 1 else { throw lost() }
                 try flush(until: deadline)
-                return try readAll(steps, until: deadline)
+                let result = try readAll(steps, until: deadline)
+                guard unsafe PQexitPipelineMode(try live()) == 1 else { throw lost() }
+                return try result.get()
             }
+        }
+
+        /// Runs several statements in one round trip, each in a transaction of its own. Not in a transaction.
+        ///
+        /// - Returns: what became of each of them. Once the connection is lost, that fault for all that were not answered,
+        ///   which may have been carried out.
+        package func execute(each statements: [(sql: String, values: [Value])]) -> [Result<Rows, PostgreSQLFault>] {
+            var results: [Result<Rows, PostgreSQLFault>] = []
+            do throws(PostgreSQLFault) {
+                var prepared: [(sql: String, parameters: Parameters)] = []
+                for (sql, values) in statements {
+                    try check(sql)
+                    prepared.append((sql, try Parameters(values)))
+                }
+                guard unsafe PQenterPipelineMode(try live()) == 1 else { throw lost() }
+                let deadline = deadline
+                var sent: [[Step]] = []
+                for statement in prepared {
+                    sent.append(try sendAll([statement]))
+                    guard unsafe PQpipelineSync(try live()) == 1 else { throw lost() }
+                }
+                try flush(until: deadline)
+                for steps in sent {
+                    results.append(try readAll(steps, until: deadline).map { $0[0] })
+                }
+                guard unsafe PQexitPipelineMode(try live()) == 1 else { throw lost() }
+            } catch {
+                results += repeatElement(.failure(error), count: statements.count - results.count)
+            }
+            return results
         }
 
         /// What the server answers in a pipeline.
@@ -51,7 +83,13 @@
             return steps
         }
 
-        private func readAll(_ steps: [Step], until deadline: Milliseconds) throws(PostgreSQLFault) -> [Rows] {
+        /// Reads what became of one transaction.
+        ///
+        /// - Throws: if the connection is lost before that is known.
+        private func readAll(
+            _ steps: [Step],
+            until deadline: Milliseconds
+        ) throws(PostgreSQLFault) -> Result<[Rows], PostgreSQLFault> {
             var rows: [Rows] = []
             var fault: PostgreSQLFault?
             for step in steps {
@@ -80,9 +118,7 @@
                 if let fault, isBroken { throw fault }
                 guard try nextAnswer(until: deadline) == nil else { throw lost() }
             }
-            guard unsafe PQexitPipelineMode(try live()) == 1 else { throw lost() }
-            if let fault { throw fault }
-            return rows
+            return fault.map { .failure($0) } ?? .success(rows)
         }
     }
 

@@ -246,5 +246,37 @@
             }
             #expect(try connection.value("SELECT count(*) FROM item") == .integer(0))
         }
+
+        @Test("Of a pipeline of transactions each one takes effect, or fails by itself")
+        func each() throws {
+            let connection = try Connection()
+            try connection.run(script: "CREATE TABLE item (id int8 UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+            let insert = "INSERT INTO item VALUES ($1) RETURNING id"
+            for _ in 0..<3 {
+                let results = connection.execute(each: [1, 2, 1, 3].map { (insert, [.integer($0)]) })
+                #expect(results.map { (try? $0.get())?.value(0, 0) } == [.integer(1), .integer(2), nil, .integer(3)])
+                let fault = caught { _ = try results[2].get() }
+                #expect(fault?.kind == .unique(constraint: "item_id_key") && !connection.isBroken)
+                #expect(try connection.execute("DELETE FROM item").changedRows == 3)
+            }
+            let malformed = connection.execute(each: [("SELECT 1", []), ("SELECT $1", [.text("\0")])])
+            #expect(malformed.allSatisfy { (try? $0.get()) == nil })
+            #expect(connection.execute(each: []).isEmpty)
+            let many = connection.execute(each: (0..<2000).map { ("SELECT $1", [.integer($0)]) })
+            #expect(many.map { (try? $0.get())?.value(0, 0) } == (0..<2000).map { .integer($0) })
+        }
+
+        @Test("What was answered before the connection is lost is known, the rest is not")
+        func lost() throws {
+            let connection = try Connection()
+            let end = "SELECT pg_terminate_backend(pg_backend_pid())"
+            let results = connection.execute(each: [("SELECT 1", []), (end, []), ("SELECT 1", [])])
+            #expect(results.map { (try? $0.get()) != nil } == [true, false, false] && connection.isBroken)
+            #expect(caught { _ = try results[2].get() }?.kind == .connection)
+            connection.timeout = 50
+            try connection.reset()
+            let late = connection.execute(each: [("SELECT 1", []), ("SELECT pg_sleep(60)", []), ("SELECT 1", [])])
+            #expect(late.map { (try? $0.get()) != nil } == [true, false, false] && connection.isBroken)
+        }
     }
 #endif

@@ -15,6 +15,7 @@ enum PostgreSQLSchema {
     static let migrations = [
         Migration(id: 1, name: "1 directory", sql: functions + tables + triggers),
         Migration(id: 2, name: "2 nodes", sql: nodes), Migration(id: 3, name: "3 changes", sql: changes),
+        Migration(id: 4, name: "4 leases", sql: leases),
     ]
 
     /// Makes the table that notes migrations.
