@@ -100,6 +100,25 @@ package final class Admission: Sendable {
         /// The event that counts. Empty for a company-wide token if neither the token nor the route names one.
         package let event: String
 
+        /// What becomes of a session that the store of shared leases has agreed to.
+        ///
+        /// - Parameter verdict: of the request that brings the session by now.
+        package func confirmed(by verdict: Verdict) -> Verdict {
+            guard case .admit(let present) = verdict, present.session == session else { return verdict }
+            return .admit(
+                Admitted(
+                    session: session,
+                    isNew: isNew,
+                    isPending: isPending,
+                    replaced: replaced,
+                    listing: present.listing,
+                    subject: subject,
+                    key: key,
+                    event: present.event
+                )
+            )
+        }
+
         /// What the holder is given, once sealed.
         package var presented: PresentedSession {
             PresentedSession(id: session, subject: subject, isPending: isPending)

@@ -10,6 +10,8 @@ package final class SessionSeal: Sendable {
     private let tickets: SealingKey
     private let workers: SealingKey
     private let sockets: SealingKey
+    /// With what gateways that have the same key hash addresses.
+    package let addressSeed: UInt64
 
     /// - Parameter secret: the cookie key; 32 random bytes.
     package init(secret: [UInt8]) {
@@ -17,6 +19,8 @@ package final class SessionSeal: Sendable {
         tickets = SealingKey(secret: secret, purpose: "ticket")
         workers = SealingKey(secret: secret, purpose: "worker")
         sockets = SealingKey(secret: secret, purpose: "socket")
+        let digest = SHA256.hash((Array("addresses of leases\n".utf8) + secret).span)
+        addressSeed = bigEndianWord(digest.span, at: 0)
     }
 
     /// The text for the holder: base64url, suitable for a cookie and for a header.

@@ -1,9 +1,14 @@
+package import Admission
 package import Basics
 
 /// `[control]`: the control API and its database.
 package struct ControlSettings: Sendable, Equatable {
     package var enabled = false
     package var database = DatabaseLocation.file("/var/lib/gateway/gateway.sqlite")
+    /// What this gateway is called among those that share the database; `nil` if it has it alone. Not for a file.
+    package var node: String?
+    /// How gateways that share the database share the leases.
+    package var sharing = SharingPolicy()
     /// Where the API's socket and its keys are while the database is a server. Beside a file they are next to it.
     package var stateFolder = "/var/lib/gateway"
     /// The file with the key that signs API tokens; `nil` for one beside the database, or in the state folder.

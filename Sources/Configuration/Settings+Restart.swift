@@ -28,11 +28,12 @@ extension Settings {
         if control.enabled != running.control.enabled {
             waiting.append("control.enabled")
             (control.enabled, control.database) = (running.control.enabled, running.control.database)
-            control.stateFolder = running.control.stateFolder
+            (control.node, control.stateFolder) = (running.control.node, running.control.stateFolder)
             control.tokenKeyFile = running.control.tokenKeyFile
             control.companyKeyFile = running.control.companyKeyFile
         }
         keep("control.database", \.control.database, isSame: ==)
+        keep("control.node", \.control.node, isSame: ==)
         keep("control.state_folder", \.control.stateFolder, isSame: ==)
         if control.tokenKeyPath != running.control.tokenKeyPath { waiting.append("control.token_key_file") }
         control.tokenKeyFile = running.control.tokenKeyFile

@@ -8,13 +8,14 @@ extension DataPlane {
     /// Seconds between two checks of the certificates' validity.
     private static let certificateInterval: Int64 = 86_400
 
-    /// Frees expired leases, returns memory, and logs news for the operator. Call about once a second, not on an event
+    /// Frees expired leases and renews shared ones, returns memory, and logs news for the operator. Call about once a second, not on an event
     /// loop.
     package func expireLeases() {
         let snapshot = site.snapshot
         let now = WallClock.now()
         tellNews(snapshot, now: now)
         site.admission.expire(now: now, rules: snapshot.rules)
+        site.leases.sendDue()
         site.usedTickets.expire(now: now)
         let open = site.connections
         if memory.withLock({ $0.isDue(open: open) }) { MemoryReturn.giveBack() }

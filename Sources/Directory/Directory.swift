@@ -76,7 +76,7 @@ package final class Directory: Sendable {
         clock: @escaping @Sendable () -> Milliseconds
     ) throws(DirectoryFault) {
         let location = StorageLocation(database)
-        let storage = try location.open(isShared: isShared)
+        let storage = try location.open(isShared: isShared, node: node)
         do {
             try self.init(storage, node: node, view: view, keepsStays: keepsStays, uptime: uptime, clock: clock)
         } catch {

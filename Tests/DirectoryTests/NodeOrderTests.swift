@@ -370,6 +370,8 @@ private final class ForgetfulStorage: Storage {
         try storage.follow(as: process, leading: leading, look: look)
     }
 
+    func leases(as node: NodeNumber) throws -> (any LeaseStorage)? { try storage.leases(as: node) }
+
     var openings: Int { storage.openings }
 
     func keepOpen() async throws { try await storage.keepOpen() }

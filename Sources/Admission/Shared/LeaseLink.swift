@@ -6,6 +6,8 @@ final class LeaseLink: Sendable {
     let store: any LeaseStore
     let node: NodeNumber
     let clocks: LeaseClocks
+    /// With what addresses are hashed.
+    let addressSeed: UInt64
     private let onClosing: @Sendable (SubjectKey, SessionID, SessionEnding) -> Void
     private let answered: Atomic<Milliseconds>
     private let failed = Atomic<Milliseconds>(.min)
@@ -16,12 +18,14 @@ final class LeaseLink: Sendable {
         _ store: any LeaseStore,
         _ node: NodeNumber,
         _ clocks: LeaseClocks,
+        addressSeed: UInt64,
         maxWaiters: Int,
         onClosing: @escaping @Sendable (SubjectKey, SessionID, SessionEnding) -> Void
     ) {
         self.store = store
         self.node = node
         self.clocks = clocks
+        self.addressSeed = addressSeed
         self.maxWaiters = maxWaiters
         self.onClosing = onClosing
         answered = Atomic(clocks.steady())

@@ -11,6 +11,7 @@ extension LeaseTable {
     /// - Parameters:
     ///   - sessions: the rules that count for what comes back from the store; an event's rule for second joins is
     ///     remembered with its leases.
+    ///   - addressSeed: with what addresses are hashed; secret, and the same on all nodes.
     ///   - maxWaiters: the most requests that wait for others' claims.
     ///   - onClosing: gets each session whose streams must be closed here; called with no lock held.
     package func share(
@@ -19,10 +20,11 @@ extension LeaseTable {
         _ policy: SharingPolicy,
         sessions: SessionPolicy,
         clocks: LeaseClocks,
+        addressSeed: UInt64 = 0,
         maxWaiters: Int = 4096,
         onClosing: @escaping @Sendable (SubjectKey, SessionID, SessionEnding) -> Void
     ) {
-        let link = LeaseLink(store, node, clocks, maxWaiters: maxWaiters, onClosing: onClosing)
+        let link = LeaseLink(store, node, clocks, addressSeed: addressSeed, maxWaiters: maxWaiters, onClosing: onClosing)
         for (number, shard) in shards.enumerated() {
             let shared = SharedLeases(link, policy, sessions, shard: number, of: shards.count)
             shard.leases.withLock { $0.shared = shared }
@@ -41,6 +43,14 @@ extension LeaseTable {
     }
 
     package var isShared: Bool { link != nil }
+
+    /// The hash of a client's address that all nodes have.
+    ///
+    /// - Parameter stable: ``ClientAddress/stableHash``, which somebody who reads the store could reverse.
+    package func sharedHash(ofAddress stable: UInt64?) -> UInt64 {
+        guard let link, let stable else { return 0 }
+        return max(fold(stable ^ link.addressSeed, link.addressSeed | 1), 1)
+    }
 
     /// Sends a claim that was just decided on. A claim that is not sent is taken back after two seconds, and keeps
     /// others waiting until then.

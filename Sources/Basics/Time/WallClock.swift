@@ -16,3 +16,9 @@ package enum MonotonicClock {
     /// Nanoseconds since the same moment.
     package static func nanoseconds() -> Int64 { gateway_clock(CLOCK_MONOTONIC) }
 }
+
+/// Runs evenly, also while the machine sleeps.
+package enum SteadyClock {
+    /// Milliseconds since some moment.
+    package static func now() -> Milliseconds { gateway_clock(CLOCK_BOOTTIME) / 1_000_000 }
+}

@@ -43,7 +43,10 @@ struct Schema: Sendable {
         table(
             "control",
             Schema(
-                "enabled database state_folder token_key_file company_key_file webhook_private_addresses",
+                """
+                enabled database node on_store_loss grace state_folder token_key_file company_key_file
+                webhook_private_addresses
+                """,
                 table("retention", Schema("stays removed webhooks"))
             )
         ),

@@ -71,6 +71,17 @@ extension Form where Value == String {
         }
     }
 
+    /// What a gateway is called among others.
+    static var nodeName: Form {
+        .text { text throws(ValueFault) in
+            let isName = text.utf8.allSatisfy { $0.isLetterOrDigit || "-._".utf8.contains($0) }
+            guard isName, (1...64).contains(text.utf8.count) else {
+                throw ValueFault("\(quoted(text)) is not 1 to 64 letters, digits, -, . and _")
+            }
+            return text
+        }
+    }
+
     /// The path of a file that is not read now.
     static var path: Form {
         .text("a path") { text throws(ValueFault) in

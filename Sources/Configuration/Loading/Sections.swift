@@ -209,6 +209,7 @@ extension ControlSettings {
         table.read("enabled", into: &enabled, .boolean)
         let given = table.value("database", .text("a path or a postgres:// URI", DatabaseLocation.init(parsing:)))
         if let given { database = given }
+        readSharing(from: table)
         table.read("state_folder", into: &stateFolder, .path)
         table.read("token_key_file", into: &tokenKeyFile, .path)
         table.read("company_key_file", into: &companyKeyFile, .path)
@@ -242,6 +243,26 @@ extension ControlSettings {
             table.report("has no effect while control.enabled is false", at: "webhook_private_addresses")
         }
         if isRouted { table.report("is false, but a route leads to \"control\"", at: "enabled") }
+    }
+
+    private mutating func readSharing(from table: TableReader) {
+        table.read("node", into: &node, .nodeName)
+        table.read("on_store_loss", into: &sharing.onStoreLoss, Form<StoreLoss>.choice)
+        var grace = Duration.milliseconds(sharing.grace)
+        table.read("grace", into: &grace, .duration(.seconds(10) ... .seconds(86_400)))
+        sharing.grace = grace.wholeMilliseconds
+        if !enabled {
+            for key in ["node", "on_store_loss", "grace"] where table.has(key) {
+                table.report("has no effect while control.enabled is false", at: key)
+            }
+        } else if case .file = database {
+            if table.has("node") { table.report("a database that is a file is for one gateway: use PostgreSQL", at: "node") }
+        }
+        if enabled, !table.has("node") {
+            for key in ["on_store_loss", "grace"] where table.has(key) {
+                table.report("has no effect without control.node", at: key)
+            }
+        }
     }
 
     private func check(_ table: TableReader, _ settings: Settings, isRouted: Bool) {

@@ -61,6 +61,11 @@ extension Settings {
         writer.header("[control]")
         writer.entry("enabled", control.enabled)
         writer.entry("database", control.database.shown)
+        if let node = control.node {
+            writer.entry("node", node)
+            writer.entry("on_store_loss", control.sharing.onStoreLoss.rawValue)
+            writer.entry("grace", Duration.milliseconds(control.sharing.grace))
+        }
         if case .server = control.database { writer.entry("state_folder", control.stateFolder) }
         writer.entry("token_key_file", control.tokenKeyFile)
         writer.entry("company_key_file", control.companyKeyFile)

@@ -154,7 +154,7 @@ extension Exchange {
                 Admission.Request(
                     access: state.verdict.access,
                     presented: session,
-                    address: addressHash,
+                    address: leaseAddress,
                     purpose: purpose,
                     now: worker.clock.wall
                 ),
@@ -176,7 +176,13 @@ extension Exchange {
         }
         endingsBefore = worker.site.endingCount
         var verdict: Admission.Verdict
-        if !credentials.hasToken, let session = credentials.session,
+        if let word = leaseWait?.word.take() {
+            switch word {
+            case .agreed(let agreed): verdict = agreed.confirmed(by: ask(presenting: agreed.presented))
+            case .refused(let refusal):
+                verdict = .refuse(refusal, since: nil, retryAfter: refusal == .tryAgain ? 1000 : nil)
+            }
+        } else if !credentials.hasToken, let session = credentials.session,
             snapshot.rules.isPastLifetime(session.id, at: worker.clock.wall)
         {
             verdict = .refuse(.tokenExpired, since: nil, retryAfter: nil)
@@ -196,6 +202,15 @@ extension Exchange {
             // The same, with a link whose token is out of the address already, and for a session past its lifetime.
             offerWayIn(ticket, request)
             return false
+        }
+        switch verdict {
+        case .claimed(let claim):
+            awaitLease(claim, request)
+            return false
+        case .waiting(let subject):
+            awaitLease(of: subject, request)
+            return false
+        case .admit, .refuse, .outside: break
         }
         if credentials.hasToken, purpose != .ask, credentials.mustJoin {
             // The loop's own time is that of the beginning of its turn, before the signature was checked.
@@ -231,9 +246,7 @@ extension Exchange {
         case .outside:
             answerOutside(request)
             return false
-        case .claimed, .waiting:
-            refuse(.tryAgain, request)
-            return false
+        case .claimed, .waiting: return false
         }
     }
 
@@ -391,6 +404,12 @@ extension Exchange {
 
     var signatureAllowance: SignatureAllowance {
         SignatureAllowance(worker.site.badSignatures, address: addressHash, now: worker.clock.monotonic)
+    }
+
+    /// The hash of the client's address for its lease, which all gateways that share it have.
+    var leaseAddress: UInt64 {
+        let leases = worker.site.leases
+        return leases.isShared ? leases.sharedHash(ofAddress: address?.stableHash) : addressHash
     }
 
     /// The hash of the client's address.

@@ -1,16 +1,16 @@
 import Admission
 import GatewayConfiguration
 
-/// The head of a request that waits until a key set was fetched.
+/// The head of a request that waits until a key set was fetched, or its lease was agreed to.
 final class ParkedRequest {
     let bytes: [UInt8]
     let parts: RequestParts
     /// When the waiting began, in monotonic milliseconds.
     let since: Int64
-    /// The place in ``KeyWaits``.
-    let wait: Int
+    /// The place in ``KeyWaits``; `nil` if it does not wait for a key set.
+    let wait: Int?
 
-    init(_ request: RequestView, since: Int64, wait: Int) {
+    init(_ request: RequestView, since: Int64, wait: Int? = nil) {
         (bytes, parts) = request.copied()
         (self.since, self.wait) = (since, wait)
     }
@@ -38,8 +38,8 @@ extension Exchange {
         return true
     }
 
-    /// Judges the request that was parked, by the keys that there are now.
-    private func goOn(_ serial: UInt64) {
+    /// Judges the request that was parked, by what is known now.
+    func goOn(_ serial: UInt64) {
         guard isActive, serial == self.serial, let parked = parked.take() else { return }
         snapshot = worker.snapshot
         // A reload may have changed the routes meanwhile.

@@ -76,7 +76,7 @@ extension Exchange {
             Admission.Request(
                 access: .session,
                 presented: sealed.session,
-                address: addressHash,
+                address: leaseAddress,
                 purpose: .ask,
                 now: worker.clock.wall
             ),

@@ -64,7 +64,7 @@ extension Exchange {
         let refusal = worker.site.admission.keep(
             admitted,
             viewer: viewer,
-            address: addressHash,
+            address: leaseAddress,
             now: wall,
             rules: present.rules
         )

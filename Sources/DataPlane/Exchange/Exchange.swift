@@ -28,8 +28,10 @@ final class Exchange: UpstreamUser {
     var pieces: ByteBuffer?
     /// `nil` unless the request asks for a WebSocket.
     var upgrade: Upgrade?
-    /// `nil` unless the request waits for a key set.
+    /// `nil` unless the request waits for a key set or a lease.
     var parked: ParkedRequest?
+    /// `nil` unless the request waits, or has waited, for other gateways to agree to its lease.
+    var leaseWait: LeaseWait?
     /// The operator's call whose body is arriving, to be answered once it is complete; `nil` if there is none.
     var operatorCall: ArrivingCall?
     /// The path of the last request for which a service worker keeps cookies.
@@ -281,7 +283,8 @@ final class Exchange: UpstreamUser {
         pieces = nil
         operatorCall = nil
         upgrade = nil
-        if let parked = parked.take() { worker.keyWaits.cancel(parked.wait) }
+        if let wait = parked.take()?.wait { worker.keyWaits.cancel(wait) }
+        leaseWait = nil
         pool = nil
         client = nil
         state.end()

@@ -282,6 +282,7 @@ final class Site: Sendable {
                 keys = keys.filter { !gone.contains($0.key) }
                 let next = Snapshot(settings: settings, fetchedKeys: keys, previous: snapshot)
                 current.withLock { $0 = next }
+                leases.setRules(settings.control.sharing, sessions: next.rules.sessions)
             }
             return true
         }

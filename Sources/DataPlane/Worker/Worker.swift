@@ -22,6 +22,8 @@ final class Worker {
     let keySets: KeySets?
     /// Requests of this loop that wait for one.
     let keyWaits: KeyWaits
+    /// How many wait for leases that are shared.
+    var leaseWaits = 0
 
     /// What was read from the head of the request being started.
     let requestParts = RequestParts()

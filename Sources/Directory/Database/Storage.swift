@@ -1,3 +1,5 @@
+import Admission
+
 /// Where a directory is stored: an open database with several readers, and one transaction that writes at a time.
 protocol Storage: Sendable {
     /// Reads a state in which no transaction is half done. Blocks the thread.
@@ -32,6 +34,9 @@ protocol Storage: Sendable {
         leading: @escaping @Sendable (Bool) -> Void,
         look: @escaping @Sendable (ChangeFollower.Read) throws -> Void
     ) throws
+
+    /// The leases that the nodes which share it keep in it. Returns `nil` if it is not ``isShared``.
+    func leases(as node: NodeNumber) throws -> (any LeaseStorage)?
 
     /// How often what writes was opened. Between two openings, others may have written.
     var openings: Int { get }

@@ -12,11 +12,13 @@ enum StorageLocation {
 
     /// Opens or creates the database, and brings its tables up to date.
     ///
-    /// - Parameter isShared: whether other nodes use it too, which no file allows.
-    func open(isShared: Bool = false) throws(DirectoryFault) -> any Storage {
+    /// - Parameters:
+    ///   - isShared: whether other nodes use it too, which no file allows.
+    ///   - node: which of these no other process may be.
+    func open(isShared: Bool = false, node: String = "") throws(DirectoryFault) -> any Storage {
         switch self {
         case .file(let path): return try SQLiteStorage(path)
-        case .server(let uri): return try Self.server(uri, isShared: isShared)
+        case .server(let uri): return try Self.server(uri, isShared: isShared, node: node)
         }
     }
 
@@ -66,7 +68,7 @@ enum StorageLocation {
 
 #if !PostgreSQL
     extension StorageLocation {
-        static func server(_: String, isShared _: Bool) throws(DirectoryFault) -> any Storage {
+        static func server(_: String, isShared _: Bool, node _: String) throws(DirectoryFault) -> any Storage {
             throw withoutPostgreSQL
         }
 

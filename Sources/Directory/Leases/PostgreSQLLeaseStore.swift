@@ -9,7 +9,7 @@
     /// Claims go to the server in batches, over a connection with a thread of its own; another one hears which leases are
     /// lost. Nothing is claimed while this node would not hear. A claim is answered within a time limit or fails, and fails
     /// at once while the server is away.
-    package final class PostgreSQLLeaseStore: LeaseStore {
+    package final class PostgreSQLLeaseStore: LeaseStorage {
         private let line: LeaseLine
 
         /// Does not connect yet.

@@ -30,6 +30,21 @@
             }
         }
 
+        /// Takes a node's name for as long as the connection is open: its stays and leases are those of one process.
+        static func takeName(_ node: String, _ connection: Connection) throws {
+            do throws(PostgreSQLFault) {
+                try connection.run(script: "SET lock_timeout = '\(patience)s'")
+                // Both are numbers of ours; names that happen to hash alike cannot be used together.
+                _ = try connection.execute("SELECT pg_advisory_lock(\(names), hashtext($1))", [.text(node)])
+                try connection.run(script: "RESET lock_timeout")
+            } catch {
+                guard error.sqlState == "55P03" else { throw error }
+                throw NameInUse(node: node)
+            }
+        }
+
+        private static let names: Int32 = 0x6761_7465
+
         /// Takes the lock for as long as the connection is open, unless somebody else has it.
         func attempt(_ connection: Connection) throws -> Bool {
             try connection.execute("SELECT pg_try_advisory_lock(\(rawValue))").value(0, 0).integer == 1
@@ -47,5 +62,12 @@
     private struct InUse: DatabaseDriverError, CustomStringConvertible {
         var storageFault: StorageFault? { .taken }
         var description: String { "in use by another gateway" }
+    }
+
+    /// Another gateway has the name.
+    private struct NameInUse: DatabaseDriverError, CustomStringConvertible {
+        let node: String
+        var storageFault: StorageFault? { .taken }
+        var description: String { "another gateway is node \(node)" }
     }
 #endif

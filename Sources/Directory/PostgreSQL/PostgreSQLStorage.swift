@@ -1,4 +1,5 @@
 #if PostgreSQL
+    import Admission
     import Basics
     import Dispatch
     import PostgreSQL
@@ -9,6 +10,7 @@
     /// Transactions that write hold a lock, so that they follow each other as they do in SQLite: what one has read stays
     /// true until its end, and ids grow in the order of the commits. Those that read see one state throughout.
     final class PostgreSQLStorage: Storage {
+        private let uri: String
         private let settings: ConnectionSettings
         private let readers: ConnectionPool
         private let writer: WriterConnection
@@ -17,12 +19,15 @@
 
         /// Connects, and brings the tables up to date.
         ///
-        /// - Parameter isShared: whether other nodes use the database too, all of which say so.
-        init(_ uri: String, isShared: Bool = false) throws {
+        /// - Parameters:
+        ///   - isShared: whether other nodes use the database too, all of which say so.
+        ///   - node: which of these no other process may be.
+        init(_ uri: String, isShared: Bool = false, node: String = "") throws {
+            self.uri = uri
             settings = try ConnectionSettings(uri)
             self.isShared = isShared
             readers = ConnectionPool(settings, size: Directory.readerCount)
-            writer = WriterConnection(settings, isShared: isShared)
+            writer = WriterConnection(settings, isShared: isShared, node: node)
             try writer.use { connection in
                 try AdvisoryLock.writing.hold(connection) { try PostgreSQLSchema.migrate(connection) }
             }
@@ -88,6 +93,10 @@
             listener.withLock { $0 = new }
         }
 
+        func leases(as node: NodeNumber) throws -> (any LeaseStorage)? {
+            isShared ? try PostgreSQLLeaseStore(uri, node: node) : nil
+        }
+
         var openings: Int { writer.openings }
 
         func keepOpen() async throws { try await writer.keepOpen() }
@@ -111,13 +120,16 @@
     private final class WriterConnection: Sendable {
         private let settings: ConnectionSettings
         private let isShared: Bool
+        private let node: String
         private let queue = DispatchQueue(label: "directory-postgresql")
         /// Accessed on the queue only. Opened when it is needed, and anew after it was lost.
         nonisolated(unsafe) private var connection: Connection?
         /// How often it was opened.
         private let count = Atomic<Int>(0)
 
-        init(_ settings: ConnectionSettings, isShared: Bool) { (self.settings, self.isShared) = (settings, isShared) }
+        init(_ settings: ConnectionSettings, isShared: Bool, node: String) {
+            (self.settings, self.isShared, self.node) = (settings, isShared, node)
+        }
 
         /// Runs `body` when nobody else uses the connection. Blocks the thread.
         func use<Value>(_ body: (Connection) throws -> Value) throws -> Value {
@@ -143,6 +155,7 @@
             // Another server may answer by now.
             if openings > 0, try !PostgreSQLSchema.isCurrent(connection) { throw Emptied() }
             try AdvisoryLock.database.take(connection, isShared: isShared)
+            if isShared, !node.isEmpty { try AdvisoryLock.takeName(node, connection) }
             // A successful answer means that the data is on disk, whatever the server does for others.
             _ = try connection.execute(
                 """

@@ -2,8 +2,8 @@
     import PostgreSQL
 
     extension StorageLocation {
-        static func server(_ uri: String, isShared: Bool) throws(DirectoryFault) -> any Storage {
-            try named(uri) { try PostgreSQLStorage(uri, isShared: isShared) }
+        static func server(_ uri: String, isShared: Bool, node: String) throws(DirectoryFault) -> any Storage {
+            try named(uri) { try PostgreSQLStorage(uri, isShared: isShared, node: node) }
         }
 
         static func problems(ofServer uri: String) -> [String] {

@@ -1,3 +1,4 @@
+import Admission
 import Foundation
 import GRDB
 
@@ -67,6 +68,8 @@ final class SQLiteStorage: Storage {
     ) {
         leading(true)
     }
+
+    func leases(as _: NodeNumber) -> (any LeaseStorage)? { nil }
 
     var openings: Int { 1 }
 

@@ -60,7 +60,7 @@ final class Reception: Sendable {
 
     private func meet(_ channel: LocalChannel) async {
         connections.wrappingAdd(1, ordering: .relaxed)
-        if let obstacle = Server.obstacle { return await turnAway(channel, obstacle) }
+        if let obstacle = Server.obstacle(dataPlane.settings) { return await turnAway(channel, obstacle) }
         guard !isBusy.exchange(true, ordering: .acquiring) else {
             return await turnAway(channel, "another process is taking over already")
         }

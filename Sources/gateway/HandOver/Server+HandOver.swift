@@ -44,7 +44,12 @@ extension Server {
     }
 
     /// Why no process can take the place of this one.
-    static var obstacle: String? {
+    static func obstacle(_ settings: Settings) -> String? {
+        if let node = settings.control.node {
+            return """
+                node \(node) shares its leases with other gateways (control.node): let them serve, stop it, and start it again
+                """
+        }
         guard getpid() == 1 else { return nil }
         return """
             process 1 of a container cannot be replaced, since the container ends with it: restart the container, or run \
@@ -63,7 +68,7 @@ extension Server {
         whenEnded: @escaping @Sendable (ChildEnd) -> Void
     ) {
         guard let file, let program = Program.path else { return }
-        if let obstacle = Self.obstacle { return logger.error("SIGUSR2: \(obstacle)") }
+        if let obstacle = Self.obstacle(settings) { return logger.error("SIGUSR2: \(obstacle)") }
         // The program's file system may not answer.
         DispatchQueue(label: "successor").async {
             do throws(SystemFile.Fault) {

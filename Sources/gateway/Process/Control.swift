@@ -24,6 +24,8 @@ final class Control: Sendable {
     private let opening = FileThread("database")
     /// Where the database and the API's socket are. Others take effect at the next start.
     private let (database, socket): (DatabaseLocation, String)
+    /// Who this gateway is among those that share the database; `nil` if it has it alone.
+    private let node: String?
     /// What has happened to sessions and is not written yet.
     let journal = Mutex(AttendanceJournal(limit: Control.maxUnwritten))
     private let companies = DirectoryCompanies()
@@ -36,6 +38,8 @@ final class Control: Sendable {
         let directory: Directory
         let api: ControlPlane
         let webhooks: WebhookDelivery
+        /// `nil` if this gateway has the leases for itself.
+        let leases: (any LeaseStorage)?
         let tasks: [Task<Void, Never>]
     }
 
@@ -44,6 +48,7 @@ final class Control: Sendable {
         self.logger = logger
         retention = Mutex(Retention(settings.control.retention))
         (database, socket) = (settings.control.database, settings.control.socket)
+        node = settings.control.node
     }
 
     /// The database while it is open.
@@ -62,9 +67,16 @@ final class Control: Sendable {
     /// - Parameter keepsStays: whether stays that are open go on, since nobody has left.
     func start(for dataPlane: DataPlane, keepsStays: Bool = false) async throws {
         // On a thread of its own: its file system may not answer.
-        let directory = try await opening.run { [database, view] in
+        let directory = try await opening.run { [database, view, node] in
             Result { () throws(DirectoryFault) in
-                try Directory(database: database.text, view: view, keepsStays: keepsStays, clock: WallClock.now)
+                try Directory(
+                    database: database.text,
+                    node: node ?? "",
+                    view: view,
+                    keepsStays: keepsStays,
+                    isShared: node != nil,
+                    clock: WallClock.now
+                )
             }
         }.get()
         do {
@@ -123,6 +135,7 @@ final class Control: Sendable {
             webhooks: webhooks,
             logger: logger
         )
+        let leases = try await shareLeases(of: dataPlane, in: directory)
         let serving = try await serve(api, at: socket)
         let operatorCompanies = OperatorCompanies(
             directory: directory,
@@ -142,9 +155,17 @@ final class Control: Sendable {
             Task { await self.endSecrets() },
         ]
         try directory.follow()
-        running.withLock { $0 = Running(directory: directory, api: api, webhooks: webhooks, tasks: tasks) }
+        running.withLock { $0 = Running(directory: directory, api: api, webhooks: webhooks, leases: leases, tasks: tasks) }
         // They may have changed meanwhile.
         adoptSettings(of: dataPlane)
+    }
+
+    /// Shares the leases with the other gateways that use the database, if there can be any.
+    private func shareLeases(of dataPlane: DataPlane, in directory: Directory) async throws -> (any LeaseStorage)? {
+        guard let (store, node) = try await directory.leases() else { return nil }
+        dataPlane.share(through: store, as: node)
+        store.start(dataPlane.leaseClient)
+        return store
     }
 
     /// Opens the directory's companies, and follows their changes.
@@ -228,6 +249,7 @@ final class Control: Sendable {
         guard let running = running.withLock({ $0.take() }) else { return }
         for task in running.tasks { task.cancel() }
         for task in running.tasks { await task.value }
+        await running.leases?.close()
         await running.directory.close(keepsStays: keepsStays)
     }
 
