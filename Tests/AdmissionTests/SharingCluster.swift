@@ -157,7 +157,9 @@ final class SharingNode: Sendable {
                 steady: { store.clock.withLock { $0 } - start + 5000 }
             ),
             maxWaiters: maxWaiters
-        ) { [closed] _, session, ending in closed.all.withLock { $0.append(Closing(session: session, ending: ending)) } }
+        ) { [closed] _, session, ending in
+            closed.all.withLock { $0.append(Closing(session: session, ending: ending)) }
+        }
     }
 
     func decide(
