@@ -222,9 +222,7 @@ package final class LeaseTable: Sendable {
     package func nextJoin(of subject: SubjectKey, now: Milliseconds) -> Milliseconds {
         let hash = hash(of: subject)
         return onShard(of: subject, hash, refused: now) { shard in
-            guard let slot = shard.find(subject, hash: hash) else { return now }
-            // A share remembers more: what was heard of another node's session.
-            return (shard.shared?.entries[slot]?.share.slot ?? shard[slot]).nextJoin(at: now)
+            shard.find(subject, hash: hash).map { shard[$0].nextJoin(at: now) } ?? now
         }
     }
 

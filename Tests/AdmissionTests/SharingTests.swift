@@ -53,6 +53,22 @@ struct SharingTests {
         #expect(cluster.ask(0, person).refusal == .alreadyActive)
     }
 
+    @Test("What a node hears of another's session keeps others out, and is neither listed nor ended by it")
+    func hearsay() throws {
+        let cluster = SharingCluster(.refuse)
+        let session = try #require(cluster.ask(1, person).session)
+        let (here, there) = (cluster.nodes[0], cluster.nodes[1])
+        #expect(cluster.ask(0, person).refusal == .alreadyActive)
+        #expect(here.leases.lease(of: person.subject, now: here.now, policy: here.rules.sessions) == nil)
+        #expect(here.leases.leases(now: here.now, policy: here.rules.sessions).isEmpty)
+        #expect(here.admission.end(holderOf: person.subject, .removed, now: here.now) == nil)
+        // The other's clock is ahead.
+        #expect(here.leases.nextJoin(of: person.subject, now: here.now) > session.id.joinedAt)
+        cluster.store.deliverAll()
+        #expect(there.listed == [session.id] && there.closings.isEmpty)
+        #expect(cluster.store.row(person.subject)?.state == .held)
+    }
+
     @Test("A goodbye at one node ends the session at the others, and makes room at all")
     func goodbye() throws {
         let cluster = SharingCluster(.refuse)
