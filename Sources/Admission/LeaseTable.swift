@@ -258,6 +258,9 @@ package final class LeaseTable: Sendable {
     /// Releases the holder's lease. Returns false if the session was not the holder. It may come back; an earlier
     /// session may not come back by itself.
     ///
+    /// Of a shared lease, only a session that this node knows is released: resume it first if its goodbye has come to
+    /// another node than its requests.
+    ///
     /// - Parameter lastSeen: does nothing if the holder was seen after this time. Pass `nil` to leave in any case.
     @discardableResult
     package func leave(
