@@ -222,9 +222,7 @@ package final class LeaseTable: Sendable {
     package func nextJoin(of subject: SubjectKey, now: Milliseconds) -> Milliseconds {
         let hash = hash(of: subject)
         return onShard(of: subject, hash, refused: now) { shard in
-            guard let slot = shard.find(subject, hash: hash) else { return now }
-            // A share remembers more: what was heard of another node's session.
-            return (shard.shared?.entries[slot]?.share.slot ?? shard[slot]).nextJoin(at: now)
+            shard.find(subject, hash: hash).map { shard[$0].nextJoin(at: now) } ?? now
         }
     }
 
@@ -259,6 +257,9 @@ package final class LeaseTable: Sendable {
 
     /// Releases the holder's lease. Returns false if the session was not the holder. It may come back; an earlier
     /// session may not come back by itself.
+    ///
+    /// Of a shared lease, only a session that this node knows is released: resume it first if its goodbye has come to
+    /// another node than its requests.
     ///
     /// - Parameter lastSeen: does nothing if the holder was seen after this time. Pass `nil` to leave in any case.
     @discardableResult

@@ -211,8 +211,7 @@ extension LeaseShard {
         else { return }
         let result = shared?.entries[number]?.share.failed(claim, at: now, link.reach, sharing)
         settle(number, result, at: now, rules, &effects)
-        // The store is away: do not ask for everything each second.
-        shared?.planNext(number, at: now.steady, pause: sharing.trial / 2)
+        shared?.planNext(number, at: now.steady)
     }
 
     mutating func lost(
@@ -237,9 +236,15 @@ extension LeaseShard {
     }
 
     /// Sends what is due by now, and takes back claims that were decided on and never sent.
-    mutating func sendDue(at now: Moment, _ effects: inout LeaseEffects) {
+    ///
+    /// - Parameter limit: how much may be sent now; the rest is due a second later.
+    mutating func sendDue(at now: Moment, limit: Int, _ effects: inout LeaseEffects) {
         for number in shared?.takePlanned(by: now.steady) ?? [] {
             guard let entry = shared?.entries[number] else { continue }
+            guard effects.requests.count < limit else {
+                shared?.plan(number, at: now.steady)
+                continue
+            }
             if let claim = shared?.awaited[number]?.claim, claim.handler == nil, let ask = entry.share.asked {
                 let end = after(ask.since, SharedLeases.unsentTime)
                 guard now.steady >= end else {

@@ -92,6 +92,8 @@ struct LeaseShare {
     ) -> Decision<Result> {
         let before = known(at: now, reach, policy, sharing)
         var after = before
+        // If it was used in this very millisecond, a refusal would look like more.
+        after.lastUsed = min(after.lastUsed, now.wall - 1)
         let result = rule(&after)
         guard after.lastUsed == now.wall else { return .settled(result) }
         if let served, served == before.session, served == after.session, after.state == .held {

@@ -80,13 +80,25 @@ extension LeaseTable {
     /// Sends renewals and what the store has yet to be told, all at once. Call about once a second.
     ///
     /// Each shard has a plan of what to look at in which second. With a hundred thousand sessions in use, that is some
-    /// two thousand a second in all, and as many claims.
+    /// two thousand a second in all, and as many claims. While the store is away, everything is due again after each
+    /// failure; then only a few are sent, beginning with another shard each time.
     package func sendDue() {
         guard let link else { return }
         var effects = LeaseEffects()
-        for shard in shards { shard.leases.withLock { $0.sendDue(at: link.moment, &effects) } }
+        let moment = link.moment
+        let limit = shards[0].leases.withLock { shard in
+            shard.shared.map { link.reach.isAway(at: moment, $0.policy) } == true ? Self.maxAttempts : .max
+        }
+        let first = Int(moment.steady / 1000 % Milliseconds(shards.count))
+        for number in shards.indices {
+            let shard = shards[(first + number) % shards.count]
+            shard.leases.withLock { $0.sendDue(at: moment, limit: limit, &effects) }
+        }
         link.carryOut(effects)
     }
+
+    /// The most that is sent each second while the store is away.
+    private static var maxAttempts: Int { 256 }
 
     /// ``resume(_:for:isCovered:mayTake:mayReturn:arrival:address:now:policy:)`` of a session that holds a registration's
     /// lease, which may be shared.
