@@ -1,3 +1,4 @@
+import Admission
 import Testing
 
 @testable import GatewayConfiguration
@@ -79,7 +80,42 @@ import Testing
         #expect(twice.map { $0.prefix { $0 != ":" } } == ["control.database"])
     }
 
+    @Test("A name among gateways needs a server, and what needs other gateways needs a name")
+    func nodeWithoutServer() {
+        #expect(
+            problems(Self.text("node = \"a\"")) == [
+                "control.node: a database that is a file is for one gateway: use PostgreSQL"
+            ]
+        )
+        #expect(
+            problems(Self.text("grace = \"1m\"\non_store_loss = \"admit\"")).sorted() == [
+                "control.grace: has no effect without control.node",
+                "control.on_store_loss: has no effect without control.node",
+            ]
+        )
+        #expect(
+            problems(Sample(.rest, "[control]\nnode = \"a\"").text) == [
+                "control.node: has no effect while control.enabled is false"
+            ]
+        )
+    }
+
     #if PostgreSQL
+        @Test("Gateways that share a database have names, and rules for when it is away")
+        func node() throws {
+            let alone = try settings("postgres:///gateway").control
+            #expect(alone.node == nil && alone.sharing.onStoreLoss == .refuse && alone.sharing.grace == 600_000)
+            let more = "node = \"gw-1.example\"\non_store_loss = \"admit\"\ngrace = \"90s\""
+            let shared = try settings("postgres:///gateway", more)
+            #expect(shared.control.node == "gw-1.example" && shared.control.sharing.onStoreLoss == .admit)
+            #expect(shared.control.sharing.grace == 90_000)
+            #expect(try load(shared.printed()).control == shared.control)
+            for name in ["", "a b", String(repeating: "n", count: 65)] {
+                let found = problems(Self.text("database = \"postgres:///gateway\"\nnode = \"\(name)\""))
+                #expect(found.count == 1 && found[0].hasPrefix("control.node: "), "\(found)")
+            }
+        }
+
         private func settings(_ uri: String, _ more: String = "") throws -> Settings {
             try load(Self.text("database = \"\(uri)\"\n\(more)"))
         }

@@ -155,6 +155,7 @@ import Testing
         (page.contact, page.home) = (try PageContact(parsing: "a@b.example"), "https://h.example")
         settings.companies[0].page = page
         settings.control.database = .server(try DatabaseURI(parsing: "postgres:///d"))
+        settings.control.node = "a"
         settings.control.tokenKeyFile = "k"
         settings.control.companyKeyFile = "k"
         settings.identity.claims = [ClaimField(name: "Tier", claim: "t")]

@@ -19,6 +19,7 @@ import Testing
             ("identity.assertion_key_file", { $0.identity.assertionKeyFile = "/k" }),
             ("control.enabled", { ($0.control.enabled, $0.control.database) = (true, .file("/d")) }),
             ("control.database", { ($0.control.database, $0.control.tokenKeyFile) = (.file("/d"), "/k") }),
+            ("control.node", { $0.control.node = "b" }),
             ("control.state_folder", { $0.control.stateFolder = "/s" }),
             ("control.token_key_file", { $0.control.tokenKeyFile = "/k" }),
             ("control.company_key_file", { $0.control.companyKeyFile = "/k" }),

@@ -24,7 +24,14 @@ extension LeaseTable {
         maxWaiters: Int = 4096,
         onClosing: @escaping @Sendable (SubjectKey, SessionID, SessionEnding) -> Void
     ) {
-        let link = LeaseLink(store, node, clocks, addressSeed: addressSeed, maxWaiters: maxWaiters, onClosing: onClosing)
+        let link = LeaseLink(
+            store,
+            node,
+            clocks,
+            addressSeed: addressSeed,
+            maxWaiters: maxWaiters,
+            onClosing: onClosing
+        )
         for (number, shard) in shards.enumerated() {
             let shared = SharedLeases(link, policy, sessions, shard: number, of: shards.count)
             shard.leases.withLock { $0.shared = shared }

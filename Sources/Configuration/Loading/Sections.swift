@@ -255,8 +255,8 @@ extension ControlSettings {
             for key in ["node", "on_store_loss", "grace"] where table.has(key) {
                 table.report("has no effect while control.enabled is false", at: key)
             }
-        } else if case .file = database {
-            if table.has("node") { table.report("a database that is a file is for one gateway: use PostgreSQL", at: "node") }
+        } else if case .file = database, table.has("node") {
+            table.report("a database that is a file is for one gateway: use PostgreSQL", at: "node")
         }
         if enabled, !table.has("node") {
             for key in ["on_store_loss", "grace"] where table.has(key) {

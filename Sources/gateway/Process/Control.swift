@@ -155,7 +155,9 @@ final class Control: Sendable {
             Task { await self.endSecrets() },
         ]
         try directory.follow()
-        running.withLock { $0 = Running(directory: directory, api: api, webhooks: webhooks, leases: leases, tasks: tasks) }
+        running.withLock {
+            $0 = Running(directory: directory, api: api, webhooks: webhooks, leases: leases, tasks: tasks)
+        }
         // They may have changed meanwhile.
         adoptSettings(of: dataPlane)
     }

@@ -1,6 +1,7 @@
 /// A browser from the gateway's point of view: it keeps cookies and declares the kind of its requests.
 final class Browser {
-    let port: UInt16
+    /// Where it sends its requests, as a load balancer that sends them anywhere would.
+    var port: UInt16
     /// The last number of its loopback address.
     let host: UInt8
     private(set) var cookies: [String: String] = [:]
