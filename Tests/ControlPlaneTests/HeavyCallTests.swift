@@ -18,9 +18,7 @@ struct HeavyCallTests {
     private func stays(_ count: Int, in event: String, of company: String, metadata: Int? = nil, _ service: Service)
         async throws
     {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [
+        let script = [
             "python3", "-c",
             """
             import sqlite3, sys
@@ -44,9 +42,7 @@ struct HeavyCallTests {
             service.folder.appending(path: "gateway.sqlite").path, event, company, "\(3_600_000 + Service.start)",
             "\(count)", "\(metadata ?? -1)",
         ]
-        try process.run()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw Unexpected(what: "python3") }
+        guard try Spawn.finish("/usr/bin/env", script) == 0 else { throw Unexpected(what: "python3") }
         // They look as if an earlier version had written them.
         let path = "/event/\(event)/analytics"
         #expect(try await service.call(.get, path, as: company).code == "try_again")

@@ -41,4 +41,15 @@ package enum Spawn {
         guard result == 0 else { throw SystemFault("posix_spawn", result) }
         return pid
     }
+
+    /// Runs a program to its end, and returns its status: less than zero if a signal has ended it.
+    ///
+    /// Foundation's `Process` reads past the end of its memory, now and then, while a process has very many descriptors.
+    package static func finish(_ program: String, _ arguments: [String]) throws -> Int32 {
+        let pid = try run(program, arguments, output: nil)
+        var status: Int32 = 0
+        // SAFETY: the call writes to a local.
+        while unsafe waitpid(pid, &status, 0) < 0 { guard errno == EINTR else { throw SystemFault("waitpid", errno) } }
+        return status & 0x7f == 0 ? (status >> 8) & 0xff : -(status & 0x7f)
+    }
 }

@@ -4,7 +4,7 @@ import Transport
 
 /// What has come of a request's wait for a lease that several gateways share.
 struct LeaseWait {
-    enum Word {
+    indirect enum Word {
         /// The session joins, or goes on here.
         case agreed(Admission.Admitted)
         case refused(Refusal)

@@ -1,5 +1,6 @@
 import Foundation
 import JOSE
+import TestSupport
 
 /// An authority, a server's certificate signed by it, and another authority, made by the `openssl` command.
 struct CertificateFiles {
@@ -28,14 +29,7 @@ struct CertificateFiles {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("webhooks-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", Self.script]
-        process.currentDirectoryURL = folder
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
+        _ = try Spawn.finish("/bin/sh", ["-c", "cd \"$0\"\n\(Self.script)", folder.path])
         func bytes(_ name: String) throws -> [UInt8] {
             Array(try Data(contentsOf: folder.appendingPathComponent(name)))
         }
