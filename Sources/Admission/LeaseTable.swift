@@ -70,6 +70,8 @@ package final class LeaseTable: Sendable {
     private let beginning: Atomic<Milliseconds>
     private let seed: UInt64
     let linkReference = AtomicLazyReference<LeaseLink>()
+    /// Whether there is a link, which is asked for with each request.
+    let hasLink = Atomic<Bool>(false)
 
     /// - Parameters:
     ///   - startedAt: now. Until one idle timeout later, sessions may come back that the table does not know.

@@ -37,6 +37,7 @@ extension LeaseTable {
             shard.leases.withLock { $0.shared = shared }
         }
         _ = linkReference.storeIfNil(link)
+        hasLink.store(true, ordering: .releasing)
     }
 
     /// Follows a reload.
@@ -49,7 +50,7 @@ extension LeaseTable {
         }
     }
 
-    package var isShared: Bool { link != nil }
+    package var isShared: Bool { hasLink.load(ordering: .acquiring) }
 
     /// The hash of a client's address that all nodes have.
     ///

@@ -174,9 +174,14 @@ extension Exchange {
                 }
             )
         }
+        func countJoin() {
+            guard credentials.hasToken, purpose != .ask, credentials.mustJoin else { return }
+            // The loop's own time is that of the beginning of its turn, before the signature was checked.
+            worker.counters.joined(in: MonotonicClock.now() - state.request.startedAt)
+        }
         endingsBefore = worker.site.endingCount
         var verdict: Admission.Verdict
-        if let word = leaseWait?.word.take() {
+        if leaseWait != nil, let word = leaseWait?.word.take() {
             switch word {
             case .agreed(let agreed): verdict = agreed.confirmed(by: ask(presenting: agreed.presented))
             case .refused(let refusal):
@@ -203,25 +208,14 @@ extension Exchange {
             offerWayIn(ticket, request)
             return false
         }
-        switch verdict {
-        case .claimed(let claim):
-            awaitLease(claim, request)
-            return false
-        case .waiting(let subject):
-            awaitLease(of: subject, request)
-            return false
-        case .admit, .refuse, .outside: break
-        }
-        if credentials.hasToken, purpose != .ask, credentials.mustJoin {
-            // The loop's own time is that of the beginning of its turn, before the signature was checked.
-            worker.counters.joined(in: MonotonicClock.now() - state.request.startedAt)
-        }
         if case .refuse = verdict {
+            countJoin()
             state.verdict.refusedEvent = credentials.viewer.event
             if let event { state.verdict.refusedEvent = String(decoding: event.copied(), as: UTF8.self) }
         }
         switch verdict {
         case .admit(let admitted):
+            countJoin()
             state.verdict.admit(admitted)
             if !admitted.isNew { worker.counters.add(.renewals) }
             if let replaced = admitted.replaced, replaced != admitted.session {
@@ -244,9 +238,15 @@ extension Exchange {
             refuse(refusal, request, since: since, retryAfter: retryAfter, topic: topic)
             return false
         case .outside:
+            countJoin()
             answerOutside(request)
             return false
-        case .claimed, .waiting: return false
+        case .claimed(let claim):
+            awaitLease(claim, request)
+            return false
+        case .waiting(let subject):
+            awaitLease(of: subject, request)
+            return false
         }
     }
 

@@ -284,7 +284,7 @@ final class Exchange: UpstreamUser {
         operatorCall = nil
         upgrade = nil
         if let wait = parked.take()?.wait { worker.keyWaits.cancel(wait) }
-        leaseWait = nil
+        if leaseWait != nil { leaseWait = nil }
         pool = nil
         client = nil
         state.end()
